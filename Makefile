@@ -1,0 +1,54 @@
+# `make demo` and `make test` work in a fresh clone; both set up .venv first. Paths are relative and tools run as
+# modules, so the folder may have spaces in its name.
+PYTHON ?= python3.11
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar off
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint format clean
+
+help: ## This list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Create .venv with the tested versions (about two minutes, no compiler needed)
+
+$(STAMP): $(wildcard requirements/*.txt) setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else "Python 3.10 to 3.12 is needed, $(PYTHON) is " + sys.version.split()[0] + "; name another one: make setup PYTHON=python3.11")'
+	@echo '[1/6] virtual environment in $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+	@echo '[2/6] torch and torchvision (the largest download)'
+	@$(PIP) -r requirements/torch.txt
+	@echo '[3/6] OpenMMLab: mmengine, mmcv, mmdet, mmpretrain'
+	@$(PIP) -r requirements/mmstack.txt
+	@echo '[4/6] wsl_plugins, editable'
+	@$(PIP) -r requirements/runtime.txt
+	@$(PIP) --no-deps --editable .
+	@echo '[5/6] test and lint tools'
+	@$(PIP) -r requirements/tests.txt
+	@echo '[6/6] OpenCV with the contrib modules, last: it replaces the cv2 of the other OpenCV packages'
+	@$(PIP) --no-deps --force-reinstall -r requirements/opencv.txt
+	@$(PY) -c 'import wsl_plugins; print("ready: wsl_plugins", wsl_plugins.__version__)'
+	@touch $(STAMP)
+
+demo: setup ## Train, test and draw a weakly supervised detector on generated images
+	$(PY) tools/demo.py
+
+test: setup ## Run the tests (without the slow ones)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2
+
+test-slow: setup ## Run the slow tests
+	$(PY) -m pytest -m slow
+
+lint: setup ## Check style and format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: setup ## Mend style and format
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean: ## Remove .venv, caches and build leftovers (data/ and work_dirs/ stay)
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

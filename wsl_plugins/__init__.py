@@ -1,0 +1,13 @@
+"""Weakly supervised detection and localization as plugins for OpenMMLab.
+
+The import checks the installed stack (:mod:`wsl_plugins.stack`) and, where mmcv has no compiled
+operators, puts torchvision's in their place (:mod:`wsl_plugins.ops`). Classes are found by name,
+``type='wsl_plugins.X'`` (:mod:`wsl_plugins.registry`).
+"""
+
+from wsl_plugins import ops, stack
+
+__version__ = '0.1.0'
+
+stack.check()
+ops.install()

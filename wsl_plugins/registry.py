@@ -1,0 +1,35 @@
+"""Registries of the scope ``wsl_plugins``.
+
+Each one is a child of the mmengine root registry of the same kind, so ``type='wsl_plugins.X'`` is
+found from mmdet's, mmpretrain's or any other default scope: mmengine imports this module by the
+scope prefix, and ``locations`` import the modules that hold the classes. No ``custom_imports`` is
+needed.
+
+Example:
+    >>> from mmdet.registry import MODELS
+    >>> sampler = MODELS.build(dict(type='wsl_plugins.OICRSampler'))
+"""
+
+from mmengine import registry as root
+
+_SCOPE = 'wsl_plugins'
+
+
+def _child(name: str, *locations: str) -> root.Registry:
+    """Child of mmengine's registry ``name``, filled from ``wsl_plugins.<location>`` when asked."""
+    parent = getattr(root, name)
+    return root.Registry(
+        parent.name,
+        parent=parent,
+        scope=_SCOPE,
+        locations=[f'{_SCOPE}.{location}' for location in locations],
+    )
+
+
+MODELS = _child('MODELS', 'models')
+TASK_UTILS = _child('TASK_UTILS', 'models')
+DATASETS = _child('DATASETS', 'datasets')
+TRANSFORMS = _child('TRANSFORMS', 'datasets.transforms')
+METRICS = _child('METRICS', 'evaluation.metrics')
+HOOKS = _child('HOOKS', 'engine.hooks')
+OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS', 'engine.optimizers')

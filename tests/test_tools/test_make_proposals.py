@@ -1,0 +1,187 @@
+"""tools/make_proposals.py, run as a command."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from wsl_plugins.proposals import ProposalFile
+from wsl_plugins.proposals.generate import SHARD_SIZE, generate
+from wsl_plugins.proposals.images import find_images
+from wsl_plugins.proposals.recipe import Recipe
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'make_proposals.py'
+
+
+def command(*args):
+    return [sys.executable, str(TOOL), *map(str, args)]
+
+
+def run(*args):
+    return subprocess.run(command(*args), capture_output=True, text=True)
+
+
+def make_images(folder, number, side=48):
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for n in range(number):
+        noise = generator.integers(0, 255, (5, 6, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f'{n:06d}.png'), cv2.resize(noise, (side, side)))
+    return folder
+
+
+@pytest.fixture
+def images(tmp_path):
+    return make_images(tmp_path / 'some images', 5)
+
+
+def running(pid):
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+def test_command(images, tmp_path):
+    out = tmp_path / 'new folder' / 'p.npz'
+    (tmp_path / 'ids.txt').write_text('000003 1\n000001 -1\n')
+    done = run(images, '--out', out, '--ids-file', tmp_path / 'ids.txt', '--min-side', 6)
+    assert done.returncode == 0, done.stderr
+    assert '2/2' in done.stderr and 'image/s' in done.stderr
+    proposals = ProposalFile.load(out)
+    assert proposals.ids.tolist() == ['000001', '000003']
+    assert f'{len(proposals.boxes)} boxes of 2 images' in done.stdout
+    assert list(out.parent.iterdir()) == [out]
+    # against OpenCV called directly, box by box
+    image = cv2.imread(str(images / '000003.png'))
+    search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
+    search.setBaseImage(image)
+    search.switchToSelectiveSearchFast()
+    expected = {
+        (x, y, x + w, y + h) for x, y, w, h in search.process().tolist() if w >= 6 and h >= 6
+    }
+    assert len(expected) > 3
+    assert proposals.boxes_of('000003').tolist() == [list(box) for box in sorted(expected)]
+    meta = proposals.meta
+    assert meta['method'] == 'selective_search' and meta['mode'] == 'fast'
+    assert meta['min_side'] == 6 and meta['opencv'] == cv2.__version__
+    assert meta['images'] == 2 and meta['boxes'] == len(proposals.boxes) and meta['broken'] == {}
+
+
+def test_killed_run_continues_to_the_same_bytes(tmp_path):
+    images = make_images(tmp_path / 'images', 6 * SHARD_SIZE)
+    out, parts = tmp_path / 'p.npz', tmp_path / 'p.npz.parts'
+    process = subprocess.Popen(
+        command(images, '--out', out, '--min-side', 4, '--workers', 2),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.time() + 120
+    while not list(parts.glob('0*.npz')) and time.time() < deadline:
+        time.sleep(0.01)
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = {p: p.stat().st_mtime_ns for p in parts.glob('0*.npz')}
+    assert 0 < len(finished) < 6 and not out.exists()
+
+    # no worker is left behind
+    assert len(children) == 2
+    deadline = time.time() + 20
+    while any(map(running, children)) and time.time() < deadline:
+        time.sleep(0.05)
+    assert not any(map(running, children))
+
+    # another recipe or other images do not continue it
+    other = run(images, '--out', out, '--min-side', 5)
+    assert other.returncode == 1
+    assert f'{parts} was made otherwise: min_side: found 4, asked 5' in other.stderr
+    assert {p: p.stat().st_mtime_ns for p in parts.glob('0*.npz')} == finished
+
+    # one worker finishes what two began, and only the rest
+    again = run(images, '--out', out, '--min-side', 4, '--workers', 1)
+    assert again.returncode == 0, again.stderr
+    assert f'{len(finished) * SHARD_SIZE}/{6 * SHARD_SIZE}' in again.stderr
+    assert not parts.exists()
+    whole = tmp_path / 'whole.npz'
+    generate(find_images(images), Recipe('selective_search', {}, min_side=4), whole, workers=2)
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_a_finished_file_is_kept_or_the_difference_told(images, tmp_path):
+    out = tmp_path / 'p.npz'
+    assert run(images, '--out', out).returncode == 0
+    before = out.stat().st_mtime_ns, out.read_bytes()
+    assert run(images, '--out', out).returncode == 0
+    moved = images.rename(tmp_path / 'moved')
+    assert run(moved, '--out', out).returncode == 0
+    quality = run(moved, '--out', out, '--mode', 'quality')
+    assert quality.returncode == 1
+    assert "p.npz was made otherwise: mode: found 'fast', asked 'quality'" in quality.stderr
+    (moved / '000000.png').unlink()
+    fewer = run(moved, '--out', out)
+    assert fewer.returncode == 1 and 'other images' in fewer.stderr
+    assert (out.stat().st_mtime_ns, out.read_bytes()) == before
+
+
+def test_broken_image(images, tmp_path):
+    out = tmp_path / 'p.npz'
+    (images / '000002.png').write_bytes(b'no image')
+    stopped = run(images, '--out', out)
+    assert stopped.returncode == 1
+    assert f'{images}/000002.png: cannot be read as an image' in stopped.stderr
+    assert 'Traceback' not in stopped.stderr and not out.exists()
+    skipped = run(images, '--out', out, '--skip-broken')
+    assert skipped.returncode == 0
+    assert 'left out: 000002: cannot be read as an image' in skipped.stdout
+    proposals = ProposalFile.load(out)
+    assert proposals.meta['broken'] == {'000002': 'cannot be read as an image'}
+    assert '000002' not in proposals and len(proposals) == 4
+    assert run(images, '--out', out).returncode == 1  # still not to be overlooked
+
+
+def test_images_without_boxes_are_counted(images, tmp_path):
+    done = run(images, '--out', tmp_path / 'p.npz', '--min-side', 49)
+    assert done.returncode == 0
+    assert '5 images have no box of side >= 49' in done.stdout
+    proposals = ProposalFile.load(tmp_path / 'p.npz')
+    assert proposals.counts.tolist() == [0] * 5 and proposals.meta['images_without_boxes'] == 5
+
+
+@pytest.mark.parametrize(
+    ('args', 'words'),
+    [
+        (['--out', 'p.pkl'], '--out must end in .npz'),
+        (['--out', 'p.npz', '--workers', '0'], '--workers must be at least 1'),
+        (['--out', 'p.npz', '--min-side', '0'], 'min_side must be at least 1'),
+        (['--out', 'p.npz', '--method', 'edge_boxes'], 'edge_boxes needs --model'),
+        (
+            ['--out', 'p.npz', '--model', 'm.yml'],
+            '--model is no option of --method selective_search',
+        ),
+        (['--out', 'p.npz', '--ids-file', 'none.txt'], 'none.txt: no such list'),
+    ],
+)
+def test_bad_arguments_are_told_early(images, tmp_path, args, words):
+    args = [tmp_path / a if a.startswith('p.') else a for a in args]
+    done = run(images, *args)
+    assert done.returncode in (1, 2) and words in done.stderr
+    assert 'Traceback' not in done.stderr
+    assert list(tmp_path.iterdir()) == [images]
+
+
+def test_dead_worker_is_an_error(images, tmp_path, monkeypatch):
+    """As when the system kills a worker that takes too much memory."""
+    import wsl_plugins.proposals.generate as module
+
+    monkeypatch.setattr(module, 'propose', lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(Exception, match='terminated abruptly'):
+        generate(find_images(images), Recipe('selective_search', {}), tmp_path / 'p.npz')
+    assert not (tmp_path / 'p.npz').exists()

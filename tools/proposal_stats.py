@@ -1,0 +1,75 @@
+"""Print how many proposals a file holds and how many objects they find."""
+
+import argparse
+import json
+import sys
+
+from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.proposals.ground_truth import coco_boxes, voc_boxes
+from wsl_plugins.proposals.io import ProposalFile, select
+from wsl_plugins.proposals.statistics import count_statistics, recall
+
+EXAMPLE = """example:
+  python tools/proposal_stats.py proposals/selective_search_fast_train.npz \\
+      --voc-root data/VOCdevkit/VOC2007 --split train"""
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('file', help='proposal file (.npz)')
+    objects = parser.add_mutually_exclusive_group()
+    objects.add_argument(
+        '--voc-root', metavar='DIR', help='measure recall on VOC, e.g. VOCdevkit/VOC2007'
+    )
+    objects.add_argument('--coco', metavar='ANN.json', help='measure recall on COCO annotations')
+    parser.add_argument(
+        '--split', metavar='NAME', help='with --voc-root: list in ImageSets/Main; default: train'
+    )
+    parser.add_argument('--json', metavar='FILE', help='write the numbers to this file, too')
+    args = parser.parse_args()
+    if args.split is not None and args.voc_root is None:
+        parser.error('--split needs --voc-root')
+    return args
+
+
+def measure(args: argparse.Namespace) -> dict[str, float]:
+    """All numbers; with annotations, of the annotated images only."""
+    proposals = ProposalFile.load(args.file)
+    if args.voc_root is not None:
+        objects = voc_boxes(args.voc_root, args.split or 'train')
+    elif args.coco is not None:
+        objects = coco_boxes(args.coco)
+    else:
+        return count_statistics(proposals)
+    proposals = select(proposals, list(objects))
+    numbers = count_statistics(proposals)
+    numbers['objects'] = sum(map(len, objects.values()))
+    for threshold, value in recall(proposals, objects).items():
+        numbers[f'recall@{threshold}'] = value
+    return numbers
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        numbers = measure(args)
+        if args.json is not None:
+            with atomic_write(args.json) as file:
+                file.write(json.dumps(numbers, indent=2).encode() + b'\n')
+    except (ValueError, OSError) as error:
+        print(f'proposal_stats: error: {error}', file=sys.stderr)
+        return 1
+    except KeyError as error:
+        print(f'proposal_stats: error: {error.args[0]}', file=sys.stderr)
+        return 1
+    for key, value in numbers.items():
+        shown = f'{100 * value:.1f}%' if key.startswith('recall') else f'{value:,.10g}'
+        shown = f'{value:.1f}' if key in ('mean', 'median') else shown
+        print(f'{key:<12}{shown:>12}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Checks of the arrays of a proposal file; ``ValueError`` names the file and the culprit."""
+
+import numpy as np
+
+
+def check_ids(ids: np.ndarray, name: str) -> np.ndarray:
+    """(N,) unicode, each once."""
+    if ids.ndim != 1 or ids.dtype.kind != 'U':
+        raise ValueError(
+            f'{name}: ids must be (N,) unicode, got shape {ids.shape}, dtype {ids.dtype}'
+        )
+    values, counts = np.unique(ids, return_counts=True)
+    if (counts > 1).any():
+        twice = values[counts > 1].tolist()
+        raise ValueError(f'{name}: {len(twice)} duplicate ids, the first: {twice[0]!r}')
+    return ids
+
+
+def check_boxes(boxes: np.ndarray, name: str) -> np.ndarray:
+    """(R, 4) numbers; uint16 where that loses nothing, else float32."""
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.dtype.kind not in 'uif':
+        raise ValueError(
+            f'{name}: boxes must be (R, 4) numbers, got shape {boxes.shape}, dtype {boxes.dtype}'
+        )
+    return boxes.astype(np.uint16 if _fits_uint16(boxes) else np.float32, copy=False)
+
+
+def _fits_uint16(boxes: np.ndarray) -> bool:
+    if boxes.dtype == np.uint16:
+        return True
+    if not np.isfinite(boxes).all():
+        return False
+    whole = boxes == np.floor(boxes)
+    return bool((whole & (boxes >= 0) & (boxes <= np.iinfo(np.uint16).max)).all())
+
+
+def check_offsets(offsets: np.ndarray, images: int, boxes: int, name: str) -> np.ndarray:
+    """(N + 1,) int64, rising from 0 to the number of boxes."""
+    if offsets.shape != (images + 1,) or offsets.dtype.kind not in 'ui':
+        raise ValueError(
+            f'{name}: offsets must be ({images + 1},) integers for {images} ids, '
+            f'got shape {offsets.shape}, dtype {offsets.dtype}'
+        )
+    offsets = offsets.astype(np.int64)
+    if offsets[0] != 0 or offsets[-1] != boxes or (np.diff(offsets) < 0).any():
+        raise ValueError(
+            f'{name}: offsets must rise from 0 to the number of boxes {boxes}, '
+            f'got {offsets[0]} to {offsets[-1]}'
+            + (', not rising' if (np.diff(offsets) < 0).any() else '')
+        )
+    return offsets
+
+
+def check_scores(scores: np.ndarray, boxes: int, name: str) -> np.ndarray:
+    """(R,) finite float32."""
+    if scores.shape != (boxes,) or scores.dtype.kind not in 'uif':
+        raise ValueError(
+            f'{name}: scores must be ({boxes},) numbers, got shape {scores.shape}, '
+            f'dtype {scores.dtype}'
+        )
+    if not np.isfinite(scores).all():
+        raise ValueError(f'{name}: {int((~np.isfinite(scores)).sum())} scores are not finite')
+    return scores.astype(np.float32)
+
+
+def check_areas(ids: np.ndarray, offsets: np.ndarray, boxes: np.ndarray, name: str) -> None:
+    """Every box finite, with x1 < x2 and y1 < y2."""
+    bad = (boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])
+    if boxes.dtype.kind == 'f':
+        bad |= ~np.isfinite(boxes).all(axis=1)
+    if bad.any():
+        row = int(bad.argmax())
+        image_id = str(ids[np.searchsorted(offsets, row, side='right') - 1])
+        raise ValueError(
+            f'{name}: {int(bad.sum())} bad boxes, the first in image {image_id!r}: '
+            f'{boxes[row].tolist()}; needed: finite x1 < x2, y1 < y2'
+        )

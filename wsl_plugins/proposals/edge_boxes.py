@@ -1,0 +1,91 @@
+"""Edge boxes (Zitnick and Dollar, ECCV 2014) of OpenCV."""
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from wsl_plugins.proposals.opencv import require_ximgproc
+
+
+class EdgeBoxes:
+    """Boxes that wholly contain many contours, with a score each.
+
+    Edges come from a structured forest (Dollar and Zitnick, ICCV 2013) read from a model file, for
+    example ``testdata/cv/ximgproc/model.yml.gz`` of github.com/opencv/opencv_extra. Other settings
+    are OpenCV's defaults.
+
+    Args:
+        model: The model file.
+        max_boxes: At most this many boxes an image. Default: 2000.
+
+    Raises:
+        FileNotFoundError: No such model file.
+        ValueError: The file is no edge model, or max_boxes < 1.
+        ImportError: OpenCV has no contrib modules.
+
+    Example:
+        >>> boxes, scores = EdgeBoxes('model.yml.gz')(cv2.imread('000012.jpg'))
+    """
+
+    def __init__(self, model: str | Path, max_boxes: int = 2000) -> None:
+        model = Path(model)
+        if not model.is_file():
+            raise FileNotFoundError(f'{model}: no such edge model')
+        if max_boxes < 1:
+            raise ValueError(f'max_boxes must be at least 1, got {max_boxes}')
+        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+        self.parameters = {'max_boxes': max_boxes, 'model_sha256': digest}
+        ximgproc = require_ximgproc()
+        _check_model(model)
+        self._edges = ximgproc.createStructuredEdgeDetection(str(model))
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes of an image.
+
+        Args:
+            image: (H, W, 3) uint8, BGR.
+
+        Returns:
+            (R, 4) int32 xyxy pixels (x2, y2 exclusive) and (R,) float32 scores.
+        """
+        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
+        edges = self._edges.detectEdges(rgb)
+        orientation = self._edges.computeOrientation(edges)
+        thin = self._edges.edgesNms(edges, orientation)
+        return boxes_from_edges(thin, orientation, self.parameters['max_boxes'])
+
+
+def _check_model(model: Path) -> None:
+    """OpenCV divides by the number of trees it reads: on any other file it would crash."""
+    try:
+        storage = cv2.FileStorage(str(model), cv2.FileStorage_READ)
+        trees = storage.getNode('options').getNode('numberOfTrees')
+        valid = trees.isInt() and trees.real() > 0
+    except (cv2.error, SystemError):
+        valid = False
+    if not valid:
+        raise ValueError(f'{model}: not a structured edge model of OpenCV (.yml or .yml.gz)')
+
+
+def boxes_from_edges(
+    edges: np.ndarray, orientation: np.ndarray, max_boxes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Edge boxes of a thinned edge map.
+
+    Args:
+        edges: (H, W) float32 edge strength in [0, 1], thinned.
+        orientation: (H, W) float32 edge orientation, radians in [0, pi).
+        max_boxes: At most this many boxes.
+
+    Returns:
+        (R, 4) int32 xyxy pixels (x2, y2 exclusive) and (R,) float32 scores.
+    """
+    finder = require_ximgproc().createEdgeBoxes()
+    finder.setMaxBoxes(max_boxes)
+    boxes, scores = finder.getBoundingBoxes(edges, orientation)
+    boxes = np.asarray(boxes, dtype=np.int32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    # Without boxes OpenCV still gives one score, NaN.
+    return boxes, np.asarray(scores, dtype=np.float32).reshape(-1)[: len(boxes)]

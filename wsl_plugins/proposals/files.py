@@ -1,0 +1,43 @@
+"""Files: written whole or not at all; lists of image ids."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """Open a temporary file beside ``path`` and rename it to ``path`` once all is written.
+
+    Missing parent folders are made. On an error nothing is left behind.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        with open(temporary, 'wb') as file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_id_list(path: str | os.PathLike) -> list[str]:
+    """Image ids of a text file: the first word of every line that is not empty (VOC style).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file names no id, or one twice.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such list of image ids')
+    ids = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    if not ids:
+        raise ValueError(f'{path}: names no image id')
+    if len(set(ids)) < len(ids):
+        twice = next(i for n, i in enumerate(ids) if i in ids[:n])
+        raise ValueError(f'{path}: names image {twice!r} twice')
+    return ids

@@ -1,0 +1,184 @@
+"""Proposal files of other projects.
+
+All readers give, per image, boxes in our convention: xyxy pixels from 0, x2 and y2 exclusive
+(width = x2 - x1). What the sources hold:
+
+===============================  ============  ===========  ==========
+source                           coordinates   first pixel  x2, y2
+===============================  ============  ===========  ==========
+Fast R-CNN ``.mat``              y1 x1 y2 x2   1            inclusive
+``{boxes, indexes, scores}``     x1 y1 x2 y2   0            inclusive
+COCO ``[{image_id, bbox}]``      x y w h       0            x + w
+mmdet ``{parent/file: boxes}``   x1 y1 x2 y2   0            exclusive
+===============================  ============  ===========  ==========
+
+So a ``.mat`` row (1, 1, 10, 20), 20 pixels wide and 10 high, becomes (0, 0, 20, 10).
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+
+from wsl_plugins.proposals.names import ImageNames
+from wsl_plugins.proposals.safe_pickle import Fields
+
+Raw = dict[str, tuple[np.ndarray, np.ndarray | None]]
+"""Image id (file stem) to (R, 4) float64 boxes and (R,) scores or None."""
+
+
+def read_fast_rcnn_mat(path: Path, names: ImageNames, ids: list[str] | None, end: str) -> Raw:
+    """``boxes`` (cells of (R, 4)) and ``images`` (cells of names) of a MATLAB file.
+
+    Args:
+        path: The ``.mat`` file.
+        names: Translates the names.
+        ids: Names of the images in the order of the cells, used if the file has no ``images``.
+        end: 'inclusive' or 'exclusive', what y2 and x2 are.
+
+    Raises:
+        ValueError: The file cannot be read, or cells are missing or malformed.
+    """
+    try:
+        data = scipy.io.loadmat(path)
+    except NotImplementedError as error:
+        raise ValueError(
+            f'{path}: a MATLAB 7.3 (HDF5) file; save it again in MATLAB with -v7'
+        ) from error
+    except (ValueError, TypeError, OSError, scipy.io.matlab.MatReadError) as error:
+        raise ValueError(f'{path}: not a MATLAB file: {error}') from error
+    if 'boxes' not in data or data['boxes'].dtype != object:
+        found = [k for k in data if not k.startswith('__')]
+        raise ValueError(f'{path}: needs a cell array "boxes", has {found}')
+    cells = data['boxes'].ravel()
+    if 'images' in data:
+        raw_ids = [str(np.asarray(cell).ravel()[0]) for cell in data['images'].ravel()]
+    elif ids is not None:
+        raw_ids = ids
+    else:
+        raise ValueError(f'{path}: has no "images": give their ids in order (--ids-file)')
+    if len(raw_ids) != len(cells):
+        raise ValueError(f'{path}: {len(cells)} cells of boxes for {len(raw_ids)} images')
+    raw: Raw = {}
+    for image_id, cell in zip(raw_ids, cells, strict=True):
+        boxes = _boxes(cell, path, image_id)[:, [1, 0, 3, 2]] - 1
+        _add(raw, names.stem_of(image_id), _exclusive(boxes, end), None, path)
+    return raw
+
+
+def read_wsod_pickle(data: dict, path: Path, names: ImageNames, end: str) -> Raw:
+    """Lists ``boxes``, ``indexes`` (or ``ids``) and, if there, ``scores``, one entry an image.
+
+    Args:
+        data: The unpickled file.
+        path: For messages.
+        names: Translates the indexes.
+        end: 'inclusive' or 'exclusive', what x2 and y2 are.
+
+    Raises:
+        ValueError: Lists are missing, differ in length or are malformed.
+    """
+    key = 'indexes' if 'indexes' in data else 'ids'
+    if key not in data:
+        raise ValueError(f'{path}: needs "boxes" and "indexes", has {sorted(map(str, data))}')
+    indexes, boxes = list(data[key]), list(data['boxes'])
+    scores = list(data['scores']) if 'scores' in data else [None] * len(boxes)
+    if not len(indexes) == len(boxes) == len(scores):
+        raise ValueError(
+            f'{path}: {len(indexes)} {key}, {len(boxes)} boxes and {len(scores)} scores'
+        )
+    raw: Raw = {}
+    for index, image_boxes, image_scores in zip(indexes, boxes, scores, strict=True):
+        index = index.item() if isinstance(index, np.generic) else index
+        array = _exclusive(_boxes(image_boxes, path, index), end)
+        _add(raw, names.stem_of(index), array, image_scores, path)
+    return raw
+
+
+def read_coco_json(path: Path, names: ImageNames, end: str) -> Raw:
+    """A COCO result list: ``[{"image_id": 9, "bbox": [x, y, w, h], "score": 0.5}, ...]``.
+
+    Args:
+        path: The ``.json`` file.
+        names: Translates ``image_id``.
+        end: 'exclusive' (width = w), or 'inclusive' (width = w + 1).
+
+    Raises:
+        ValueError: The file is no such list.
+    """
+    try:
+        rows = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f'{path}: not JSON: {error}') from error
+    if not isinstance(rows, list):
+        raise ValueError(f'{path}: needs a list of boxes, got {type(rows).__name__}')
+    grouped: dict[object, list[dict]] = {}
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or not {'image_id', 'bbox'} <= row.keys():
+            raise ValueError(f'{path}: entry {number} lacks "image_id" or "bbox": {row!r}')
+        grouped.setdefault(row['image_id'], []).append(row)
+    scored = sum('score' in row for row in rows)
+    if scored not in (0, len(rows)):
+        raise ValueError(
+            f'{path}: {scored} of {len(rows)} entries have a score; needed: all or none'
+        )
+    raw: Raw = {}
+    for image_id, group in grouped.items():
+        boxes = _boxes([row['bbox'] for row in group], path, image_id)
+        boxes[:, 2:] += boxes[:, :2]
+        scores = [row['score'] for row in group] if scored else None
+        _add(raw, names.stem_of(image_id), _exclusive(boxes, end), scores, path)
+    return raw
+
+
+def read_mmdet_pickle(data: dict, path: Path, names: ImageNames, end: str) -> Raw:
+    """Proposals as mmdet dumps and reads them.
+
+    Args:
+        data: The unpickled file: ``'<parent>/<file>'`` to dict or InstanceData with ``bboxes`` and,
+            if there, ``scores``.
+        path: For messages.
+        names: Translates the file names.
+        end: 'inclusive' or 'exclusive', what x2 and y2 are.
+
+    Raises:
+        ValueError: An entry is malformed.
+    """
+    raw: Raw = {}
+    for key, value in data.items():
+        fields = vars(value) if isinstance(value, Fields) else value
+        if not isinstance(fields, dict) or 'bboxes' not in fields:
+            raise ValueError(f'{path}: entry {key!r} has no "bboxes"')
+        array = _exclusive(_boxes(fields['bboxes'], path, key), end)
+        _add(raw, names.stem_of(Path(str(key)).name), array, fields.get('scores'), path)
+    return raw
+
+
+def _boxes(values: object, path: Path, image_id: object) -> np.ndarray:
+    """(R, 4) float64."""
+    try:
+        boxes = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{path}: boxes of image {image_id!r} are no numbers: {error}') from error
+    if boxes.size == 0:
+        return np.zeros((0, 4))
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f'{path}: boxes of image {image_id!r} must be (R, 4), got {boxes.shape}')
+    return boxes
+
+
+def _exclusive(boxes: np.ndarray, end: str) -> np.ndarray:
+    return boxes + [0, 0, 1, 1] if end == 'inclusive' else boxes
+
+
+def _add(raw: Raw, stem: str, boxes: np.ndarray, scores: object, path: Path) -> None:
+    if stem in raw:
+        raise ValueError(f'{path}: image {stem!r} appears twice')
+    if scores is not None:
+        scores = np.asarray(scores, dtype=np.float64).ravel()
+        if len(scores) != len(boxes):
+            raise ValueError(
+                f'{path}: image {stem!r} has {len(boxes)} boxes but {len(scores)} scores'
+            )
+    raw[stem] = (boxes, scores)

@@ -1,0 +1,67 @@
+"""How many proposals there are, and how many objects they find."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torchvision.ops import box_iou
+
+from wsl_plugins.proposals.io import ProposalFile
+
+
+def count_statistics(proposals: ProposalFile) -> dict[str, float]:
+    """Images, boxes, and mean, max, min and median of the boxes per image.
+
+    Mean and max per image are what the table of proposal statistics of MIST prints (Ren et al.,
+    CVPR 2020, Table 13).
+
+    Raises:
+        ValueError: There are no images.
+    """
+    counts = proposals.counts
+    if len(counts) == 0:
+        raise ValueError(f'{proposals.name}: has no images')
+    return {
+        'images': len(counts),
+        'boxes': int(counts.sum()),
+        'mean': float(counts.mean()),
+        'max': int(counts.max()),
+        'min': int(counts.min()),
+        'median': float(np.median(counts)),
+    }
+
+
+def recall(
+    proposals: ProposalFile,
+    objects: dict[str, np.ndarray],
+    thresholds: Sequence[float] = (0.5, 0.7),
+) -> dict[float, float]:
+    """Share of the objects that some proposal of their image covers well.
+
+    Args:
+        proposals: Must hold every image of ``objects``.
+        objects: Image id to (G, 4) xyxy pixels, x2 and y2 exclusive.
+        thresholds: An object counts at a threshold if its best IoU is at least that.
+
+    Returns:
+        Threshold to recall in [0, 1].
+
+    Raises:
+        KeyError: An image has no proposals.
+        ValueError: There are no objects.
+    """
+    if not any(map(len, objects.values())):
+        raise ValueError('recall needs at least one object')
+    best = np.concatenate([best_iou(proposals.boxes_of(i), b) for i, b in objects.items()])
+    return {t: float((best >= t).mean()) for t in thresholds}
+
+
+def best_iou(boxes: np.ndarray, objects: np.ndarray) -> np.ndarray:
+    """(G,) best IoU of each of the (G, 4) objects with any of the (R, 4) boxes; 0 without boxes."""
+    if len(boxes) == 0:
+        return np.zeros(len(objects))
+    iou = box_iou(
+        torch.from_numpy(np.asarray(objects, np.float64)),
+        torch.from_numpy(np.asarray(boxes, np.float64)),
+    )
+    return iou.max(dim=1).values.numpy()

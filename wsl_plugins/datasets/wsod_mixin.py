@@ -1,0 +1,187 @@
+"""What turns a detection data set of mmdet into one of image labels and proposals."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from mmengine.logging import print_log
+from mmengine.utils import is_abs
+
+from wsl_plugins.proposals.io import ProposalFile
+
+
+class WSODMixin:
+    """Image labels from annotations, proposals from a file, no boxes in training.
+
+    Put it before a :class:`mmdet.datasets.BaseDetDataset` among the base classes. A data info has
+
+    - ``image_labels`` (C,) int64, 1 for the classes annotated in the image. They never depend on
+      the coordinates of a box.
+    - ``instances``: empty in training; what the host gives with ``test_mode=True``, for metrics.
+    - ``proposals``, if there is a ``proposal_file``: dict with ``bboxes`` (R, 4) float32 xyxy
+      pixels of the original image (no "+1") and, if the file holds scores, ``scores`` (R,)
+      float32. They are looked up when asked for, so that worker processes share one copy.
+
+    Args:
+        keep_difficult (bool): Whether objects marked difficult (VOC) or crowd (COCO) count for the
+            image labels. True is the set of annotated classes; False is what the published code of
+            most WSOD methods does. Defaults to True.
+        proposal_file (str, optional): ``.npz`` of :class:`wsl_plugins.proposals.io.ProposalFile`,
+            relative to ``data_root``. Images are found by file stem. Defaults to None.
+        filter_cfg (dict, optional): In training, ``filter_empty_gt=True`` leaves out images
+            without labels, ``False`` keeps them, and without the key they are an error;
+            ``min_size`` leaves out smaller images. ``bbox_min_size`` has no effect, since labels
+            do not depend on boxes. Defaults to None.
+        **kwargs: Arguments of the host data set.
+
+    Raises:
+        FileNotFoundError: There is no such proposal file.
+        ValueError: No annotation is of a class in ``metainfo``; a training image has no label and
+            ``filter_cfg`` does not say what to do; the proposal file is in another format, lacks
+            images or has boxes outside their image.
+    """
+
+    def __init__(self, *args, keep_difficult: bool = True, **kwargs) -> None:
+        self.keep_difficult = keep_difficult
+        self.proposals: ProposalFile | None = None
+        self._other_classes: Counter = Counter()
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Data infos of all images; reports classes that are annotated but not in ``metainfo``.
+
+        Raises:
+            ValueError: No annotation is of a class in ``metainfo``.
+        """
+        self._other_classes.clear()
+        data_list = super().load_data_list()
+        classes = self._metainfo['classes']
+        found = sum((info['image_labels'] for info in data_list), np.zeros(len(classes), np.int64))
+        if self._other_classes and not found.any():
+            raise ValueError(
+                f'{self.ann_file}: no annotation is of a class in metainfo: '
+                f'annotated are {sorted(self._other_classes)}, metainfo has {list(classes)}'
+            )
+        if self._other_classes:
+            counts = ', '.join(f'{name} ({n})' for name, n in sorted(self._other_classes.items()))
+            self._warn(f'left out objects whose class is not in metainfo: {counts}')
+        absent = [name for name, n in zip(classes, found, strict=True) if n == 0]
+        if absent and not self.test_mode:
+            self._warn(f'classes without any training image: {absent}')
+        return data_list
+
+    def load_proposals(self) -> None:
+        """Read ``proposal_file``.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The file is in another format.
+        """
+        if not is_abs(self.proposal_file):
+            self.proposal_file = str(Path(self.data_root or '', self.proposal_file))
+        if not self.proposal_file.endswith('.npz'):
+            raise ValueError(
+                f'proposal_file {self.proposal_file}: an .npz is needed; '
+                'convert other formats with tools/convert_proposals.py'
+            )
+        self.proposals = ProposalFile.load(self.proposal_file)
+
+    def filter_data(self) -> list[dict]:
+        """Leave out training images as ``filter_cfg`` says, log how many, check the proposals.
+
+        Raises:
+            ValueError: A training image has no label and ``filter_cfg`` has no
+                ``filter_empty_gt``; or the proposals do not fit the images.
+        """
+        data_list = self.data_list
+        if not self.test_mode:
+            data_list = self._filter_unlabelled(data_list)
+            min_size = (self.filter_cfg or {}).get('min_size', 0)
+            large = [info for info in data_list if min(info['width'], info['height']) >= min_size]
+            if len(large) < len(data_list):
+                lost = len(data_list) - len(large)
+                self._warn(f'left out {lost} of {len(data_list)} images smaller than {min_size}')
+            data_list = large
+        if self.proposals is not None:
+            self._check_proposals(data_list)
+        return data_list
+
+    def get_data_info(self, idx: int) -> dict:
+        """Data info of one image with its proposals."""
+        data_info = super().get_data_info(idx)
+        if self.proposals is not None:
+            stem = _stem(data_info)
+            data_info['proposals'] = dict(bboxes=self.proposals.boxes_of(stem))
+            if self.proposals.scores is not None:
+                data_info['proposals']['scores'] = self.proposals.scores_of(stem)
+        return data_info
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Classes of an image, for samplers and wrappers that balance classes."""
+        return np.flatnonzero(super().get_data_info(idx)['image_labels']).tolist()
+
+    def _image_labels(self, objects: Iterable[tuple[int, bool]]) -> np.ndarray:
+        """(C,) labels of an image from (class id, difficult) of each object."""
+        labels = np.zeros(len(self._metainfo['classes']), np.int64)
+        for label, difficult in objects:
+            if self.keep_difficult or not difficult:
+                labels[label] = 1
+        return labels
+
+    def _filter_unlabelled(self, data_list: list[dict]) -> list[dict]:
+        labelled = [info for info in data_list if info['image_labels'].any()]
+        if len(labelled) == len(data_list):
+            return data_list
+        drop = (self.filter_cfg or {}).get('filter_empty_gt')
+        bare = [_stem(info) for info in data_list if not info['image_labels'].any()]
+        what = f'{len(bare)} of {len(data_list)} images without labels ({_few(bare)})'
+        if drop is None:
+            raise ValueError(
+                f'{self.ann_file}: {what}; set filter_cfg=dict(filter_empty_gt=True) to leave '
+                'them out or False to train with them as negatives'
+            )
+        self._warn(f'{"left out" if drop else "kept"} {what}')
+        return labelled if drop else data_list
+
+    def _check_proposals(self, data_list: list[dict]) -> None:
+        stems = [_stem(info) for info in data_list]
+        missing = [stem for stem in stems if stem not in self.proposals]
+        if missing and len(missing) == len(stems):
+            raise ValueError(
+                f'{self.proposal_file} is of another data set: none of the {len(stems)} images of '
+                f'{self.ann_file} ({_few(stems)}) is among its {len(self.proposals)} ids '
+                f'({_few(self.proposals.ids.tolist())})'
+            )
+        if missing:
+            raise ValueError(
+                f'{self.proposal_file}: no proposals for {len(missing)} of the {len(stems)} images '
+                f'of {self.ann_file}: {_few(missing)}; tools/make_proposals.py makes them'
+            )
+        empty = []
+        for stem, info in zip(stems, data_list, strict=True):
+            boxes = self.proposals.boxes_of(stem)
+            if len(boxes) == 0:
+                empty.append(stem)
+                continue
+            width, height = info['width'], info['height']
+            outside = (boxes < -1).any(1) | (boxes > [width + 1, height + 1] * 2).any(1)
+            if outside.any():
+                raise ValueError(
+                    f'{self.proposal_file}: box {boxes[outside.argmax()].tolist()} lies outside '
+                    f'image {stem} of {width} x {height} pixels (width x height)'
+                )
+        if empty:
+            self._warn(f'{self.proposal_file}: {len(empty)} images have no box: {_few(empty)}')
+
+    def _warn(self, message: str) -> None:
+        print_log(f'{self.ann_file}: {message}', logger='current', level=logging.WARNING)
+
+
+def _stem(data_info: dict) -> str:
+    return Path(data_info['img_path']).stem
+
+
+def _few(names: list[str]) -> str:
+    return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')

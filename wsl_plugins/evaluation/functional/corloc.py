@@ -1,0 +1,70 @@
+"""Correct localisation: the measure of weakly supervised detectors on their training images.
+
+CorLoc of a class is the share of the images with an object of the class in which the box of
+highest score for the class has IoU >= 0.5 with one of its objects (Deselaers et al., "Weakly
+supervised localization and learning with generic knowledge", IJCV 2012; MIST, section 5).
+"""
+
+import numpy as np
+
+
+def localised(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    gt_boxes: np.ndarray,
+    gt_labels: np.ndarray,
+    num_classes: int,
+    iou_thr: float = 0.5,
+) -> np.ndarray:
+    """Whether the top box of each class is right, in one image.
+
+    Args:
+        boxes: (N, 4) predicted boxes, xyxy pixels, no "+1".
+        scores: (N,) their scores; among equal ones the first box is the top.
+        labels: (N,) their classes.
+        gt_boxes: (M, 4) boxes of the objects.
+        gt_labels: (M,) classes of the objects.
+        num_classes: C.
+        iou_thr: Least IoU of a right box. Default: 0.5.
+
+    Returns:
+        (C,) float: 1 right, 0 wrong or no prediction of the class, NaN no object of the class.
+
+    Example:
+        >>> localised(np.array([[0, 0, 9, 9]]), np.array([.7]), np.array([0]),
+        ...           np.array([[0, 0, 9, 8], [2, 2, 5, 5]]), np.array([0, 1]), num_classes=3)
+        array([ 1.,  0., nan])
+    """
+    right = np.full(num_classes, np.nan)
+    for label in np.unique(gt_labels):
+        right[label] = 0
+        own = np.flatnonzero(labels == label)
+        if len(own):
+            top = boxes[own[np.argmax(scores[own])]]
+            right[label] = _iou(top, gt_boxes[gt_labels == label]).max() >= iou_thr
+    return right
+
+
+def corloc(localised_per_image: np.ndarray) -> np.ndarray:
+    """CorLoc of each class.
+
+    Args:
+        localised_per_image: (N, C) rows of :func:`localised`.
+
+    Returns:
+        (C,) float in [0, 1]; NaN for classes without an image.
+    """
+    images = np.isfinite(localised_per_image).sum(axis=0)
+    right = np.nansum(localised_per_image, axis=0)
+    return np.divide(right, images, out=np.full(len(images), np.nan), where=images > 0)
+
+
+def _iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(M,) IoU of a box with (M, 4) others; 0 where both are empty."""
+    box, others = box.astype(np.float64), others.astype(np.float64)
+    ends = np.minimum(box[2:], others[:, 2:])
+    starts = np.maximum(box[:2], others[:, :2])
+    overlap = np.clip(ends - starts, 0, None).prod(axis=1)
+    union = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - overlap
+    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)

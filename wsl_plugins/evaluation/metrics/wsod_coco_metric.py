@@ -1,0 +1,47 @@
+"""COCO metrics with average recall at 1, 10 and 100 boxes."""
+
+from wsl_plugins.registry import METRICS
+
+from mmdet.evaluation.metrics import CocoMetric
+
+# What mmdet calls these entries of pycocotools' statistics, whatever ``proposal_nums`` is.
+_RENAMED = {
+    'AR@100': 'AR@1',
+    'AR@300': 'AR@10',
+    'AR@1000': 'AR@100',
+    'AR_s@1000': 'AR_s@100',
+    'AR_m@1000': 'AR_m@100',
+    'AR_l@1000': 'AR_l@100',
+}
+_PRECISIONS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
+
+
+@METRICS.register_module()
+class WSODCocoMetric(CocoMetric):
+    """:class:`mmdet.evaluation.CocoMetric` that reports the 12 numbers of COCO under their names.
+
+    mmdet evaluates recall at 100, 300 and 1000 boxes and, asked for 1, 10 and 100, still calls
+    them AR@100, AR@300 and AR@1000. Here they are ``bbox_AR@1``, ``bbox_AR@10``, ``bbox_AR@100``
+    and ``bbox_AR_{s,m,l}@100`` beside the average precisions.
+
+    Args:
+        **kwargs: See :class:`mmdet.evaluation.CocoMetric`; metric, ``proposal_nums`` and
+            ``metric_items`` are set here.
+
+    Example:
+        >>> val_evaluator = dict(type='wsl_plugins.WSODCocoMetric', ann_file='instances.json')
+    """
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(
+            metric='bbox',
+            proposal_nums=(1, 10, 100),
+            metric_items=[*_PRECISIONS, *_RENAMED],
+            **kwargs,
+        )
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """The numbers of the parent class with the names put right."""
+        report = super().compute_metrics(results)
+        renamed = {f'bbox_{old}': f'bbox_{new}' for old, new in _RENAMED.items()}
+        return {renamed.get(name, name): value for name, value in report.items()}

@@ -1,0 +1,117 @@
+"""Shared pieces: small detectors and batches for the models' tests."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
+
+import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
+
+from mmdet.registry import MODELS  # isort: skip
+from mmdet.structures import DetDataSample  # isort: skip
+
+DETECTOR = dict(
+    type='mmdet.FastRCNN',
+    data_preprocessor=dict(type='mmdet.DetDataPreprocessor', pad_size_divisor=16),
+    backbone=dict(
+        type='mmdet.ResNet',
+        depth=18,
+        base_channels=8,
+        num_stages=3,
+        strides=(1, 2, 2),
+        dilations=(1, 1, 1),
+        out_indices=(2,),
+        norm_eval=True,
+    ),
+    roi_head=dict(
+        type='wsl_plugins.WSODRoIHead',
+        in_channels=16,
+        num_classes=3,
+        bbox_roi_extractor=dict(
+            type='mmdet.SingleRoIExtractor',
+            roi_layer=dict(type='RoIAlign', output_size=3, sampling_ratio=2),
+            out_channels=32,
+            featmap_strides=[16],
+        ),
+        shared_head=dict(
+            type='wsl_plugins.FCSharedHead',
+            in_channels=32,
+            roi_feat_size=3,
+            fc_channels=(16,),
+            dropout=0.0,
+        ),
+        mil_head=dict(type='wsl_plugins.WSDDNHead'),
+        refine_head=dict(type='wsl_plugins.RefinementHead'),
+    ),
+    train_cfg=None,
+    test_cfg=dict(
+        rcnn=dict(score_thr=0.0, nms=dict(type='nms', iou_threshold=0.3), max_per_img=10)
+    ),
+)
+
+
+def random_boxes(
+    num: int, height: int, width: int, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """(num, 4) boxes xyxy inside an image, sides of at least 1 px."""
+    start = torch.rand(num, 2, generator=generator) * torch.tensor([width - 1.0, height - 1.0])
+    size = (
+        torch.rand(num, 2, generator=generator)
+        * (torch.tensor([width - 1.0, height - 1.0]) - start)
+        + 1
+    )
+    return torch.cat([start, start + size], dim=1)
+
+
+@pytest.fixture
+def make_detector():
+    """Build the small detector; keyword arguments go to its RoI head."""
+
+    def make(std=0.1, **roi_head):
+        cfg = copy.deepcopy(DETECTOR)
+        cfg['roi_head'].update(roi_head)
+        torch.manual_seed(0)
+        model = MODELS.build(ConfigDict(cfg))
+        model.init_weights()
+        for parameter in (
+            model.roi_head.parameters() if std else ()
+        ):  # away from the uniform scores of a fresh model
+            if parameter.dim() > 1:
+                torch.nn.init.normal_(parameter, std=std)
+        return model.train()
+
+    return make
+
+
+@pytest.fixture
+def make_batch():
+    """Images of given (height, width), numbers of proposals and labels, as the data loader
+    gives them.
+    """
+
+    def make(sizes, counts, labels, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        inputs, samples = [], []
+        for index, ((height, width), count, label) in enumerate(
+            zip(sizes, counts, labels, strict=True)
+        ):
+            inputs.append((torch.rand(3, height, width, generator=generator) * 255).byte())
+            meta = dict(
+                img_shape=(height, width),
+                ori_shape=(height, width),
+                scale_factor=(1.0, 1.0),
+                img_path=f'{index}.jpg',
+                img_id=index,
+                flip=False,
+            )
+            sample = DetDataSample(metainfo=meta)
+            boxes = random_boxes(count, height, width, generator)
+            sample.proposals = InstanceData(bboxes=boxes, scores=torch.ones(count))
+            sample.gt_instances = InstanceData()
+            sample.set_field(torch.tensor(label), 'image_labels')
+            samples.append(sample)
+        return dict(inputs=inputs, data_samples=samples)
+
+    return make

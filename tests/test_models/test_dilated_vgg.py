@@ -1,0 +1,50 @@
+"""The dilated VGG16 shares torchvision's weights and has stride 8."""
+
+import torch
+import torchvision
+
+from wsl_plugins.models.backbones import DilatedVGG
+from wsl_plugins.models.roi_heads import FCSharedHead
+
+
+def test_torchvision_weights_fit_by_name(tmp_path):
+    reference = torchvision.models.vgg11()
+    path = tmp_path / 'vgg11.pth'
+    torch.save(reference.state_dict(), path)
+    pretrained = dict(type='Pretrained', checkpoint=str(path))
+    backbone = DilatedVGG(depth=11, init_cfg=pretrained)
+    backbone.init_weights()
+    expected = {k: v for k, v in reference.state_dict().items() if k.startswith('features')}
+    assert backbone.state_dict().keys() == expected.keys()
+    assert all(torch.equal(v, expected[k]) for k, v in backbone.state_dict().items())
+    head = FCSharedHead(init_cfg=pretrained)
+    head.init_weights()
+    assert torch.equal(head.classifier[3].weight, reference.classifier[3].weight)
+
+
+def test_stride_eight_and_the_same_features_up_to_conv4():
+    reference = torchvision.models.vgg11().eval()
+    backbone = DilatedVGG(depth=11, out_indices=(3, 4)).eval()
+    backbone.load_state_dict(reference.features.state_dict(prefix='features.'))
+    image = torch.rand(1, 3, 64, 96)
+    conv4, conv5 = backbone(image)
+    assert conv4.shape == conv5.shape == (1, 512, 8, 12)
+    torch.testing.assert_close(conv4, reference.features[:15](image))
+    expected = conv4
+    for index in (16, 18):  # conv5 with holes of 2, no pooling before it
+        conv = reference.features[index]
+        expected = torch.nn.functional.conv2d(
+            expected, conv.weight, conv.bias, padding=2, dilation=2
+        ).relu()
+    torch.testing.assert_close(conv5, expected)
+
+
+def test_frozen_stages():
+    backbone = DilatedVGG(depth=11, frozen_stages=2).train()
+    frozen = [name for name, p in backbone.named_parameters() if not p.requires_grad]
+    assert frozen == [
+        'features.0.weight',
+        'features.0.bias',
+        'features.3.weight',
+        'features.3.bias',
+    ]

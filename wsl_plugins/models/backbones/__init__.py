@@ -1,0 +1,3 @@
+from .dilated_vgg import DilatedVGG
+
+__all__ = ['DilatedVGG']

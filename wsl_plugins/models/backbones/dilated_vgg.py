@@ -1,0 +1,62 @@
+"""VGG with stride 8, the backbone of most weakly supervised detectors."""
+
+from collections.abc import Sequence
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from wsl_plugins.registry import MODELS
+
+from mmcv.cnn import VGG
+
+
+@MODELS.register_module()
+class DilatedVGG(VGG, BaseModule):
+    """mmcv's VGG without its last two poolings and with a dilated conv5: stride 8 instead of 32.
+
+    Parameter names are torchvision's (``features.N``), so ``init_cfg=dict(type='Pretrained',
+    checkpoint='torchvision://vgg16')`` works.
+
+    Args:
+        depth: 11, 13, 16 (default) or 19.
+        frozen_stages: number of stages whose parameters stay fixed. Default 2 (conv1, conv2), as
+            published.
+        out_indices: stages to return, 0..4. Default (4,).
+        init_cfg: mmengine initialisation. Default: Kaiming.
+
+    Example:
+        >>> DilatedVGG(depth=11)(torch.rand(1, 3, 64, 48))[0].shape
+        torch.Size([1, 512, 8, 6])
+    """
+
+    def __init__(
+        self,
+        depth: int = 16,
+        frozen_stages: int = 2,
+        out_indices: Sequence[int] = (4,),
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            depth,
+            dilations=(1, 1, 1, 1, 2),
+            out_indices=out_indices,
+            frozen_stages=frozen_stages,
+            with_last_pool=False,
+        )
+        self.init_cfg = init_cfg or dict(type='Kaiming', layer='Conv2d')
+        pool4 = self.range_sub_modules[3][1] - 1
+        self.features[pool4] = nn.Identity()  # keeps torchvision's numbering
+
+    def init_weights(self) -> None:
+        """Initialise as ``init_cfg`` says (mmcv's VGG has its own, older, way)."""
+        BaseModule.init_weights(self)
+
+    def train(self, mode: bool = True) -> 'DilatedVGG':
+        """As mmcv's, which returns None."""
+        super().train(mode)
+        return self
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of the stages ``out_indices``, as a tuple; x is (N, 3, H, W)."""
+        outs = super().forward(x)
+        return outs if isinstance(outs, tuple) else (outs,)

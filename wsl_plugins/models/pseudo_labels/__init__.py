@@ -1,0 +1,4 @@
+from .base import PseudoLabels, PseudoLabelSampler
+from .oicr_sampler import OICRSampler
+
+__all__ = ['OICRSampler', 'PseudoLabelSampler', 'PseudoLabels']

@@ -1,0 +1,222 @@
+"""RoI head of weakly supervised detectors: MIL head, then refinement branches."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import ModuleList
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from wsl_plugins.models.pseudo_labels import PseudoLabels
+from wsl_plugins.registry import MODELS, TASK_UTILS
+
+from mmdet.models.layers import multiclass_nms
+from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
+from mmdet.structures import SampleList
+from mmdet.structures.bbox import bbox2roi
+from mmdet.utils import ConfigType, InstanceList
+
+
+@MODELS.register_module()
+class WSODRoIHead(BaseRoIHead):
+    """Trains on proposals and image labels; goes into mmdet's ``FastRCNN`` as its ``roi_head``.
+
+    Proposals are pooled, pass the per-proposal layers (``shared_head``) and become vectors (R, D).
+    The MIL head scores them. Each refinement branch is taught by the branch before it (the first by
+    the MIL head), through the sampler's pseudo labels. Predictions are the mean softmax score of
+    the branches (WSDDN, without branches: the MIL scores), class-wise NMS after that.
+
+    Args:
+        bbox_roi_extractor: mmdet's RoI extractor.
+        mil_head: e.g. ``dict(type='wsl_plugins.WSDDNHead')``; receives ``in_channels`` and
+            ``num_classes`` from here.
+        in_channels: D, length of a proposal's vector. A shared head that returns maps (ResNet's C5)
+            is averaged over space.
+        num_classes: C, the one place to set it.
+        shared_head: layers per proposal, e.g. ``wsl_plugins.FCSharedHead`` or mmdet's ``ResLayer``.
+            Default: none.
+        refine_head: configuration of one refinement branch. Default: none (WSDDN).
+        sampler: pseudo-label sampler of the branches. Default: ``OICRSampler``.
+        refine_loss_weights: one weight per branch; its length is the number of branches K. Default
+            (1, 1, 1).
+        train_cfg: unused, mmdet passes it.
+        test_cfg: ``score_thr``, ``nms``, ``max_per_img``; None returns every proposal with its
+            scores (R, C + 1) and no NMS.
+        init_cfg: mmengine initialisation.
+
+    Losses: ``loss_mil`` and ``s{k}.loss_cls``, each the mean over the images of the batch.
+
+    Example:
+        >>> roi_head = dict(
+        ...     type='wsl_plugins.WSODRoIHead', in_channels=4096, num_classes=20,
+        ...     bbox_roi_extractor=dict(
+        ...         type='SingleRoIExtractor', roi_layer=dict(type='RoIPool', output_size=7),
+        ...         out_channels=512, featmap_strides=[8]),
+        ...     shared_head=dict(type='wsl_plugins.FCSharedHead'),
+        ...     mil_head=dict(type='wsl_plugins.WSDDNHead'),
+        ...     refine_head=dict(type='wsl_plugins.RefinementHead'))
+    """
+
+    def __init__(
+        self,
+        bbox_roi_extractor: ConfigType,
+        mil_head: ConfigType,
+        in_channels: int,
+        num_classes: int,
+        shared_head: ConfigType | None = None,
+        refine_head: ConfigType | None = None,
+        sampler: ConfigType | None = None,
+        refine_loss_weights: Sequence[float] = (1.0, 1.0, 1.0),
+        train_cfg: ConfigType | None = None,
+        test_cfg: ConfigType | None = None,
+        init_cfg: ConfigType | None = None,
+    ) -> None:
+        super().__init__(
+            shared_head=shared_head, train_cfg=train_cfg, test_cfg=test_cfg, init_cfg=init_cfg
+        )
+        self.num_classes = num_classes
+        sizes = dict(in_channels=in_channels, num_classes=num_classes)
+        self.bbox_roi_extractor = MODELS.build(bbox_roi_extractor)
+        self.mil_head = MODELS.build({**mil_head, **sizes})
+        self.refine_loss_weights = tuple(refine_loss_weights) if refine_head else ()
+        self.refine_heads = ModuleList(
+            MODELS.build({**refine_head, **sizes}) for _ in self.refine_loss_weights
+        )
+        if refine_head:
+            self.sampler = TASK_UTILS.build(sampler or dict(type='wsl_plugins.OICRSampler'))
+
+    with_bbox = True  # mmdet asks before it predicts
+
+    def init_bbox_head(self) -> None:
+        """Not used: the heads are built from ``mil_head`` and ``refine_head``."""
+
+    def init_mask_head(self) -> None:
+        """Not used: image labels train no masks."""
+
+    def init_assigner_sampler(self) -> None:
+        """Not used: the sampler of pseudo labels takes this role."""
+
+    def roi_features(self, x: tuple[Tensor, ...], rois: Tensor) -> Tensor:
+        """The RoI path: feature maps and rois (R, 5) to vectors (R, D).
+
+        Pooling runs in float32: the extractor casts rois to the type of the features, and a
+        coordinate of 600 px is off by up to 2 px in bfloat16.
+        """
+        pooled = self.bbox_roi_extractor(tuple(feat.float() for feat in x), rois)
+        if not len(rois):  # the backbone stays in the graph: DDP waits for its gradients
+            pooled = pooled + sum(feat.sum() for feat in x) * 0
+        feats = self.shared_head(pooled) if self.with_shared_head else pooled
+        return feats.mean(dim=(2, 3)) if feats.dim() == 4 else feats
+
+    def refine(
+        self, feats: Tensor, boxes: Sequence[Tensor], mil_scores: Tensor, image_labels: Tensor
+    ) -> Iterator[tuple[Tensor, list[PseudoLabels]]]:
+        """Per branch: its logits (R, C + 1) and the pseudo labels of each image, made from the
+        scores of the branch before."""
+        counts = [len(b) for b in boxes]
+        teacher = mil_scores.detach()
+        for head in self.refine_heads:
+            logits = head(feats)
+            bags = zip(boxes, teacher.split(counts), image_labels, strict=True)
+            targets = [self.sampler(*bag) for bag in bags]
+            yield logits, targets
+            teacher = logits.detach().float().softmax(dim=1)
+
+    def loss(
+        self, x: tuple[Tensor, ...], rpn_results_list: InstanceList, batch_data_samples: SampleList
+    ) -> dict[str, Tensor]:
+        """Losses of a batch.
+
+        Args:
+            x: feature maps.
+            rpn_results_list: ``bboxes`` (R_i, 4) of each image, network-input pixels; R_i may be 0.
+            batch_data_samples: each with ``image_labels`` (C,).
+
+        Raises:
+            ValueError: a sample without ``image_labels``, or with labels of another number of
+            classes.
+        """
+        boxes = [proposals.bboxes for proposals in rpn_results_list]
+        image_labels = stack_image_labels(batch_data_samples, self.num_classes)
+        counts = [len(b) for b in boxes]
+        feats = self.roi_features(x, bbox2roi(boxes))
+        mil_scores = self.mil_head(feats, counts)
+        losses = dict(loss_mil=self.mil_head.loss(mil_scores, image_labels, counts))
+        branches = self.refine(feats, boxes, mil_scores, image_labels)
+        for k, (logits, targets) in enumerate(branches):
+            loss = self.refine_heads[k].loss(logits, targets)
+            losses[f's{k}.loss_cls'] = self.refine_loss_weights[k] * loss
+        return losses
+
+    @torch.no_grad()
+    def pseudo_labels(
+        self, x: tuple[Tensor, ...], rpn_results_list: InstanceList, image_labels: Tensor
+    ) -> list[list[PseudoLabels]]:
+        """What each branch would be taught, for pictures: K lists with one entry per image;
+        ``image_labels`` is (N, C)."""
+        boxes = [proposals.bboxes for proposals in rpn_results_list]
+        feats = self.roi_features(x, bbox2roi(boxes))
+        mil_scores = self.mil_head(feats, [len(b) for b in boxes])
+        return [targets for _, targets in self.refine(feats, boxes, mil_scores, image_labels)]
+
+    def scores(self, feats: Tensor, counts: Sequence[int]) -> Tensor:
+        """Scores (R, C + 1), float32, background last (0 for WSDDN)."""
+        if self.refine_heads:
+            return torch.stack(
+                [head(feats).float().softmax(dim=1) for head in self.refine_heads]
+            ).mean(dim=0)
+        return F.pad(self.mil_head(feats, counts)[:, : self.num_classes], (0, 1))
+
+    def predict_bbox(
+        self,
+        x: tuple[Tensor, ...],
+        batch_img_metas: list[dict],
+        rpn_results_list: InstanceList,
+        rcnn_test_cfg: ConfigType | None,
+        rescale: bool = False,
+    ) -> InstanceList:
+        """Detections of each image; boxes are in pixels of the original image if ``rescale``.
+        Called by mmdet's ``predict``."""
+        boxes = [proposals.bboxes for proposals in rpn_results_list]
+        counts = [len(b) for b in boxes]
+        scores = self.scores(self.roi_features(x, bbox2roi(boxes)), counts).split(counts)
+        results = []
+        for image_boxes, image_scores, meta in zip(boxes, scores, batch_img_metas, strict=True):
+            if rescale:
+                image_boxes = image_boxes / image_boxes.new_tensor(meta['scale_factor']).repeat(2)
+            if rcnn_test_cfg is None:
+                results.append(InstanceData(bboxes=image_boxes, scores=image_scores))
+            else:
+                results.append(nms_per_class(image_boxes, image_scores, rcnn_test_cfg))
+        return results
+
+
+def nms_per_class(boxes: Tensor, scores: Tensor, test_cfg: ConfigType) -> InstanceData:
+    """Class-wise NMS of one image's boxes (R, 4) or (R, 4C) with scores (R, C + 1)."""
+    dets, labels = multiclass_nms(
+        boxes, scores, test_cfg['score_thr'], test_cfg['nms'], test_cfg['max_per_img']
+    )
+    return InstanceData(bboxes=dets[:, :4], scores=dets[:, 4], labels=labels)
+
+
+def stack_image_labels(data_samples: SampleList, num_classes: int) -> Tensor:
+    """Image labels (N, C) of a batch.
+
+    Raises:
+        ValueError: names the image without labels, or whose labels have another length.
+    """
+    for sample in data_samples:
+        labels = sample.get('image_labels')
+        if labels is None or labels.shape != (num_classes,):
+            found = (
+                'no image_labels'
+                if labels is None
+                else f'image_labels of shape {tuple(labels.shape)}'
+            )
+            raise ValueError(
+                f'{sample.get("img_path", "a data sample")} carries {found}, the head expects '
+                f"({num_classes},): use a wsl_plugins data set with 'wsl_plugins.PackWSODInputs' "
+                'and set roi_head.num_classes to its number of classes'
+            )
+    return torch.stack([sample.image_labels for sample in data_samples])

@@ -1,0 +1,3 @@
+from .wsod_tta import WSODTTAModel
+
+__all__ = ['WSODTTAModel']

@@ -1,0 +1,305 @@
+"""tools/train.py, tools/test.py and their launchers, run as commands on a tiny detector."""
+
+import os
+import pickle
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+classes = ('ring', 'star', 'cross', 'checker', 'wedge')
+default_scope = 'mmdet'
+load = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', scale=(64, 64)),
+]
+meta = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction')
+test_pipeline = [*load, dict(type='PackDetInputs', meta_keys=meta[:5])]
+
+
+def voc(split, pipeline):
+    return dict(
+        type='VOCDataset', data_root={data!r}, ann_file=f'VOC2007/ImageSets/Main/{{split}}.txt',
+        data_prefix=dict(sub_data_root='VOC2007/'), metainfo=dict(classes=classes),
+        pipeline=pipeline)
+
+
+train_dataloader = dict(
+    batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=voc('train', test_pipeline))
+test_dataloader = dict(
+    batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=voc('test', test_pipeline))
+test_evaluator = dict(type='VOCMetric', metric='mAP', eval_mode='11points')
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=2)
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01, momentum=0.9),
+    clip_grad=dict(max_norm=5))
+auto_scale_lr = dict(enable=False, base_batch_size=4)
+randomness = dict(seed=0)
+default_hooks = dict(
+    logger=dict(type='LoggerHook', interval=1),
+    checkpoint=dict(type='CheckpointHook', interval=1),
+    visualization=dict(type='DetVisualizationHook'))
+visualizer = dict(type='DetLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
+model = dict(
+    type='RetinaNet',
+    data_preprocessor=dict(type='DetDataPreprocessor', mean=[114.] * 3, std=[58.] * 3),
+    backbone=dict(
+        type='ResNet', depth=18, base_channels=8, out_indices=(1, 2, 3), norm_eval=False),
+    neck=dict(type='FPN', in_channels=[16, 32, 64], out_channels=16, num_outs=3),
+    bbox_head=dict(
+        type='RetinaHead', num_classes=5, in_channels=16, feat_channels=16, stacked_convs=1,
+        anchor_generator=dict(
+            type='AnchorGenerator', octave_base_scale=4, scales_per_octave=1, ratios=[1.0],
+            strides=[8, 16, 32]),
+        bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
+        loss_cls=dict(type='FocalLoss', use_sigmoid=True),
+        loss_bbox=dict(type='L1Loss')),
+    train_cfg=dict(
+        assigner=dict(
+            type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0),
+        sampler=dict(type='PseudoSampler'), allowed_border=-1, pos_weight=-1),
+    test_cfg=dict(
+        nms_pre=50, min_bbox_size=0, score_thr=0.0, max_per_img=10,
+        nms=dict(type='nms', iou_threshold=0.5)))
+"""
+TTA = """
+_base_ = 'tiny.py'
+tta_model = dict(
+    type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=10))
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='TestTimeAug', transforms=[
+        [dict(type='Resize', scale=(64, 64)), dict(type='Resize', scale=(96, 96))],
+        [dict(type='RandomFlip', prob=1.), dict(type='RandomFlip', prob=0.)],
+        [dict(type='LoadAnnotations', with_bbox=True)],
+        [dict(type='PackDetInputs', meta_keys={{_base_.meta}})]])]
+"""
+
+
+def command(arguments, **env):
+    """Run from the root of the repository, without GPUs; stdout and stderr together."""
+    fixed = dict(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='-1', PYTHONPATH=str(ROOT))
+    return subprocess.run(
+        [*map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, **fixed, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+
+
+def tool(name, *arguments):
+    return command([sys.executable, f'tools/{name}.py', *arguments])
+
+
+def succeed(result):
+    assert result.returncode == 0, result.stdout[-3000:]
+    return result.stdout
+
+
+@pytest.fixture
+def fails(monkeypatch):
+    """Run a tool inside this process; it must end with one line that holds the words."""
+
+    def check(name, *arguments, words):
+        monkeypatch.syspath_prepend(str(ROOT / 'tools'))
+        monkeypatch.setenv('LOCAL_RANK', '0')
+        monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(ROOT / 'tools' / f'{name}.py'), run_name='__main__')
+        message = ended.value.code
+        assert message.startswith('error: ') and '\n' not in message
+        for word in words:
+            assert str(word) in message
+
+    return check
+
+
+def weights(path):
+    return torch.load(path, weights_only=False)['state_dict']
+
+
+@pytest.fixture(scope='module')
+def home(tmp_path_factory):
+    """A folder with a space in its name: data (6 + 4 images), configs and one finished training."""
+    home = tmp_path_factory.mktemp('tools') / 'with space'
+    data = home / 'data'
+    succeed(tool('make_demo_dataset', data, '--train', 6, '--test', 4, '--size', 64))
+    (home / 'tiny.py').write_text(CONFIG.format(data=str(data)))
+    (home / 'tiny_tta.py').write_text(TTA)
+    output = succeed(tool('train', home / 'tiny.py', '--work-dir', home / 'full'))
+    assert 'Epoch(train) [2][3/3]' in output
+    return home
+
+
+@pytest.fixture(scope='module')
+def checkpoint(home):
+    return home / 'full' / 'epoch_2.pth'
+
+
+def test_resume_continues_the_same_run(home, checkpoint):
+    work_dir = home / 'interrupted'
+    options = ['--cfg-options', 'train_cfg.max_epochs=1']
+    succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, *options))
+    assert not (work_dir / 'epoch_2.pth').exists()
+    output = succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, '--resume'))
+    assert 'resumed epoch: 1, iter: 3' in output
+    assert 'Epoch(train) [1]' not in output
+    assert 'Could not safely load' not in output  # read with weights_only=True
+    assert torch.load(work_dir / 'epoch_2.pth', weights_only=False)['meta']['iter'] == 6
+    full, resumed = weights(checkpoint), weights(work_dir / 'epoch_2.pth')
+    assert full.keys() == resumed.keys()
+    assert all(torch.equal(full[key], resumed[key]) for key in full)
+    first = weights(work_dir / 'epoch_1.pth')
+    assert any(not torch.equal(full[key], first[key]) for key in full)
+
+
+def test_resume_from_a_named_checkpoint(home):
+    work_dir, start = home / 'named', home / 'full' / 'epoch_1.pth'
+    output = succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, '--resume', start))
+    assert 'resumed epoch: 1, iter: 3' in output
+    assert (work_dir / 'epoch_2.pth').is_file()
+
+
+def test_amp_and_scaled_learning_rate(home):
+    work_dir = home / 'amp'
+    flags = ['--amp', '--auto-scale-lr', '--cfg-options', 'train_cfg.max_epochs=1']
+    output = succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, *flags))
+    assert 'lr: 5.0000e-03' in output  # 0.01 for batches of 4, 2 images here
+    assert "type='wsl_plugins.BFloat16OptimWrapper'" in (work_dir / 'tiny.py').read_text()
+    losses = [float(loss) for loss in re.findall(r' loss: ([0-9.naif]+)', output)]
+    assert len(losses) == 3 and all(0 < loss < 100 for loss in losses)
+    trained = weights(work_dir / 'epoch_1.pth')
+    assert {value.dtype for value in trained.values() if value.is_floating_point()} == {
+        torch.float32
+    }
+    plain = weights(home / 'full' / 'epoch_1.pth')
+    assert any(not torch.equal(trained[key], plain[key]) for key in plain)
+
+
+def test_test_evaluates_dumps_and_paints(home, checkpoint):
+    work_dir, out = home / 'tested', home / 'predictions.pkl'
+    output = succeed(
+        tool(
+            'test',
+            home / 'tiny.py',
+            checkpoint,
+            '--work-dir',
+            work_dir,
+            '--out',
+            out,
+            '--show-dir',
+            'shown',
+        )
+    )
+    assert 'pascal_voc/mAP' in output
+    assert 'Could not safely load' not in output
+    predictions = pickle.loads(out.read_bytes())
+    assert [item['img_id'] for item in predictions] == ['100001', '100002', '100003', '100004']
+    assert len(predictions[0]['pred_instances']['bboxes']) == 10
+    assert len(list(work_dir.glob('*/shown/*.jpg'))) == 4
+
+
+def test_tta_sees_every_view(home, checkpoint):
+    out = home / 'tta.pkl'
+    work_dir = home / 'tta'
+    output = succeed(
+        tool(
+            'test', home / 'tiny_tta.py', checkpoint, '--work-dir', work_dir, '--out', out, '--tta'
+        )
+    )
+    assert 'pascal_voc/mAP' in output
+    assert 'DetTTAModel' in (work_dir / 'tiny_tta.py').read_text()
+    assert len(pickle.loads(out.read_bytes())) == 4
+
+
+def test_missing_config_ends_the_command_with_one_line(home):
+    result = tool('train', home / 'absent.py')
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1] == f'error: config not found: {home / "absent.py"}'
+    assert 'Traceback' not in result.stdout
+
+
+def test_errors_of_train(home, fails):
+    missing = home / 'absent.pth'
+    fails('train', home / 'tiny.py', '--resume', missing, words=['checkpoint not found', missing])
+    (home / 'odd.py').write_text("optim_wrapper = dict(type='OddWrapper')\n")
+    fails('train', home / 'odd.py', '--auto-scale-lr', words=['base_batch_size', 'odd.py'])
+    fails('train', home / 'odd.py', '--amp', words=['OddWrapper', 'OptimWrapper'])
+
+
+def test_errors_of_test(home, checkpoint, fails):
+    config = home / 'tiny.py'
+    fails('test', home / 'absent.py', checkpoint, words=['config not found', 'absent.py'])
+    fails('test', config, home / 'absent.pth', words=['checkpoint not found', 'absent.pth'])
+    fails('test', config, checkpoint, '--tta', words=['tta_model and tta_pipeline', config])
+    fails('test', config, checkpoint, '--out', 'results.json', words=['.pkl', 'results.json'])
+    (home / 'bare.py').write_text('default_hooks = dict()\n')
+    fails('test', home / 'bare.py', checkpoint, '--show', words=['default_hooks.visualization'])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='about machines without GPUs')
+def test_slurm_without_gpus_is_refused(home, fails):
+    words = ['--launcher slurm', '--launcher pytorch']
+    fails('train', home / 'tiny.py', '--launcher', 'slurm', words=words)
+
+
+@pytest.fixture
+def path_with_python():
+    """PATH on which ``python`` is the interpreter of the tests."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_test(home, path_with_python):
+    work_dir = home / 'two processes'
+    arguments = [home / 'tiny.py', 2, '--work-dir', work_dir, '--amp']
+    env = dict(PATH=path_with_python, PORT='29613')
+    output = succeed(command(['tools/dist_train.sh', *arguments], **env))
+    assert 'Epoch(train) [2][2/2]' in output  # 6 images, 2 per process and step, rounded up
+    arguments = [home / 'tiny.py', work_dir / 'epoch_2.pth', 2, '--out', home / 'two.pkl']
+    output = succeed(command(['tools/dist_test.sh', *arguments, '--work-dir', work_dir], **env))
+    assert 'pascal_voc/mAP' in output
+    predictions = pickle.loads((home / 'two.pkl').read_bytes())
+    assert [item['img_id'] for item in predictions] == ['100001', '100002', '100003', '100004']
+
+
+def test_slurm_scripts_keep_arguments_whole(tmp_path):
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.chmod(0o755)
+    env = dict(
+        PATH=f'{tmp_path}{os.pathsep}{os.environ["PATH"]}', GPUS='4', SRUN_ARGS='--qos=a --time=1'
+    )
+    script = ['tools/slurm_train.sh', 'gpu', 'my job', 'a b.py', 'work dir', '--resume', 'c d.pth']
+    words = succeed(command(script, **env)).splitlines()
+    assert words[:2] == ['--partition=gpu', '--job-name=my job']
+    assert '--ntasks=4' in words and '--qos=a' in words and '--time=1' in words
+    assert words[-5:] == [
+        'a b.py',
+        '--work-dir=work dir',
+        '--launcher=slurm',
+        '--resume',
+        'c d.pth',
+    ]
+    script = ['tools/slurm_test.sh', 'gpu', 'my job', 'a b.py', 'c d.pth', '--out', 'e f.pkl']
+    words = succeed(command(script, **env)).splitlines()
+    assert words[-5:] == ['a b.py', 'c d.pth', '--launcher=slurm', '--out', 'e f.pkl']
+
+
+@pytest.mark.parametrize('name', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test'])
+def test_scripts_tell_their_usage(name):
+    result = command([f'tools/{name}.sh', 'only-one'])
+    assert result.returncode == 2 and result.stdout.startswith('usage: ')

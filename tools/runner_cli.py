@@ -1,0 +1,89 @@
+"""Shared by ``tools/train.py`` and ``tools/test.py``: arguments, config, processes, runner."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+
+def fail(message: str) -> NoReturn:
+    """End the program with status 1 and one line on stderr."""
+    raise SystemExit(f'error: {message}')
+
+
+def check_file(path: str, what: str) -> None:
+    """End the program when the local file ``path`` is missing; addresses (``https://...``) pass."""
+    if '://' not in path and not Path(path).is_file():
+        fail(f'{what} not found: {path}')
+
+
+def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Add the arguments common to both tools, parse, and pass the local rank on to mmengine."""
+    parser.add_argument(
+        '--work-dir', help='folder for logs and results (default: work_dirs/CONFIG_NAME)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config: a.b=1, a.list="[1,2]", a.0.b="[(1,2),(3,4)]" '
+        '(quotes needed, no white space)',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes of a distributed run (default: none)',
+    )
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config, merge ``--cfg-options``, settle the launcher and the work folder.
+
+    The work folder is that of the command line, else of the config, else named after the config.
+    """
+    check_file(args.config, 'config')
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', Path(args.config).stem)
+    return cfg
+
+
+def join_cpu_processes(cfg: Config) -> None:
+    """Join the processes of a run without accelerator by gloo.
+
+    mmengine would select a CUDA device for each process and name it to DDP. A process group that
+    exists already is kept by the runner, and ``device_ids=None`` is what DDP asks for on CPUs.
+    """
+    if cfg.launcher != 'pytorch':
+        fail(f'--launcher {cfg.launcher} needs GPUs; without them use --launcher pytorch')
+    torch.distributed.init_process_group('gloo')
+    wrapper = cfg.get('model_wrapper_cfg') or dict(
+        type='MMDistributedDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
+    cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the runner of the config; ``runner_type`` names another class than ``Runner``."""
+    if cfg.launcher != 'none' and get_device() == 'cpu':
+        join_cpu_processes(cfg)
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)

@@ -1,0 +1,81 @@
+"""Test (and evaluate) a model; the flags are those of mmdetection's ``tools/test.py``.
+
+Example:
+    python tools/test.py configs/oicr/oicr_demo.py work_dirs/demo/epoch_8.pth --show-dir shown
+"""
+
+import argparse
+
+from mmengine.config import Config, ConfigDict
+from runner_cli import build_runner, check_file, fail, load_config, parse_args
+
+import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+
+from mmdet.evaluation import DumpDetResults
+from mmdet.utils import setup_cache_size_limit_of_dynamo
+
+
+def show_results(cfg: Config, show: bool, show_dir: str | None, wait_time: float) -> None:
+    """Turn the visualization hook on: pictures in a window, in ``show_dir`` or both."""
+    hook = cfg.get('default_hooks', {}).get('visualization')
+    if hook is None:
+        fail('--show and --show-dir need default_hooks.visualization in the config')
+    hook.draw = True
+    if show:
+        hook.show = True
+        hook.wait_time = wait_time
+    if show_dir:
+        hook.test_out_dir = show_dir
+
+
+def set_pipeline(dataset: ConfigDict, pipeline: list) -> None:
+    """Replace the pipeline of a data set, through data sets that wrap or join others."""
+    if 'dataset' in dataset:
+        set_pipeline(dataset.dataset, pipeline)
+    elif 'datasets' in dataset:
+        for part in dataset.datasets:
+            set_pipeline(part, pipeline)
+    else:
+        dataset.pipeline = pipeline
+
+
+def use_tta(cfg: Config, config: str) -> None:
+    """Wrap the model for test-time augmentation and load several views of each image."""
+    missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
+    if missing:
+        fail(f'--tta needs {" and ".join(missing)} in {config}')
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    set_pipeline(cfg.test_dataloader.dataset, cfg.tta_pipeline)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description='Test (and evaluate) a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument('--out', help='pickle file (.pkl) for the predictions')
+    parser.add_argument('--show', action='store_true', help='show the results in a window')
+    parser.add_argument('--show-dir', help='folder for painted images, inside WORK_DIR/TIMESTAMP')
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='seconds per shown image (default: 2)'
+    )
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    args = parse_args(parser)
+    setup_cache_size_limit_of_dynamo()
+    if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
+        fail(f'--out must end in .pkl or .pickle, got {args.out}')
+    check_file(args.checkpoint, 'checkpoint')
+    cfg = load_config(args)
+    cfg.load_from = args.checkpoint
+
+    if args.show or args.show_dir:
+        show_results(cfg, args.show, args.show_dir, args.wait_time)
+    if args.tta:
+        use_tta(cfg, args.config)
+    runner = build_runner(cfg)
+    if args.out is not None:
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+    runner.test()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,78 @@
+"""Train a model from a config; the flags are those of mmdetection's ``tools/train.py``.
+
+Example:
+    python tools/train.py configs/oicr/oicr_demo.py --work-dir work_dirs/demo
+"""
+
+import argparse
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from runner_cli import build_runner, check_file, fail, load_config, parse_args
+
+import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+
+from mmdet.utils import setup_cache_size_limit_of_dynamo
+
+
+def use_amp(cfg: Config) -> None:
+    """Train in mixed precision: float16 with loss scaling on accelerators, bfloat16 on CPUs."""
+    optim_wrapper = cfg.optim_wrapper
+    kind = optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        fail(
+            '--amp needs a config with optim_wrapper.type OptimWrapper or AmpOptimWrapper, '
+            f'got {kind}'
+        )
+    if get_device() == 'cpu':
+        optim_wrapper.type = 'wsl_plugins.BFloat16OptimWrapper'
+        for key in ('loss_scale', 'dtype', 'use_fsdp'):
+            optim_wrapper.pop(key, None)
+    else:
+        optim_wrapper.type = 'AmpOptimWrapper'
+        optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description='Train a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: float16 on accelerators, bfloat16 on CPUs',
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by the actual over the intended batch size '
+        '(auto_scale_lr.base_batch_size of the config)',
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='continue from CHECKPOINT, or without a value from the latest checkpoint of the work '
+        'folder (from the start when it has none)',
+    )
+    args = parse_args(parser)
+    setup_cache_size_limit_of_dynamo()
+    cfg = load_config(args)
+
+    if args.amp:
+        use_amp(cfg)
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            fail(f'--auto-scale-lr needs auto_scale_lr.base_batch_size, missing in {args.config}')
+        cfg.auto_scale_lr.enable = True
+    if args.resume is not None:
+        if args.resume != 'auto':
+            check_file(args.resume, 'checkpoint')
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+
+    build_runner(cfg).train()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,1 @@
+"""Parts of the training loop: optimiser wrappers and hooks."""

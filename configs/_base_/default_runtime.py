@@ -1,0 +1,5 @@
+_base_ = 'mmdet::_base_/default_runtime.py'
+
+# num_classes of the heads against the classes of the data set, before the first epoch
+custom_hooks = [dict(type='NumClassCheckHook')]
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))

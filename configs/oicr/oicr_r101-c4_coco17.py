@@ -1,0 +1,3 @@
+_base_ = '../wsddn/wsddn_r101-c4_coco17.py'
+
+model = dict(roi_head=dict(refine_head=dict(type='wsl_plugins.RefinementHead')))

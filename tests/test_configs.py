@@ -1,0 +1,71 @@
+"""Every config builds its model and trains one step, at reduced size; heads fit the data set."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+
+from wsl_plugins.registry import DATASETS
+
+from mmdet.registry import MODELS
+
+ROOT = Path(__file__).parents[1] / 'configs'
+CONFIGS = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob('[!_]*/*.py'))
+
+
+def without_weights(cfg):
+    """No checkpoint is loaded: every ``Pretrained`` initialisation is removed."""
+    if isinstance(cfg, dict):
+        if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
+            cfg.pop('init_cfg')
+        for value in cfg.values():
+            without_weights(value)
+
+
+def shrink(model):
+    """Shorter fully connected layers: those of VGG16 have 120 million parameters."""
+    head = model.roi_head
+    if 'shared_head' in head and head.shared_head.type == 'wsl_plugins.FCSharedHead':
+        head.shared_head.fc_channels = (32, 32)
+        head.in_channels = 32
+
+
+@pytest.fixture(params=CONFIGS)
+def cfg(request):
+    init_default_scope('mmdet')
+    yield Config.fromfile(ROOT / request.param)
+    init_default_scope('mmengine')
+
+
+def test_there_are_configs():
+    assert len(CONFIGS) > 20
+
+
+def test_one_training_step(cfg, make_batch):
+    without_weights(cfg.model)
+    shrink(cfg.model)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+    labels = torch.zeros(2, cfg.model.roi_head.num_classes, dtype=torch.long)
+    labels[0, [0, 2]] = labels[1, 1] = 1
+    batch = make_batch([(64, 96), (96, 64)], [5, 3], labels.tolist())
+    data = model.train().data_preprocessor(batch, training=True)
+    losses = model.loss(data['inputs'], data['data_samples'])
+    branches = 3 if cfg.model.roi_head.get('refine_head') else 0
+    assert set(losses) == {'loss_mil'} | {f's{k}.loss_cls' for k in range(branches)}
+    loss, _ = model.parse_losses(losses)
+    before = model.roi_head.mil_head.fc_det.weight.detach().clone()
+    optimizer.update_params(loss)
+    after = model.roi_head.mil_head.fc_det.weight
+    assert after.isfinite().all() and not torch.equal(before, after)
+
+
+def test_head_has_the_classes_of_the_data_set(cfg):
+    dataset = cfg.train_dataloader.dataset
+    dataset = dataset.datasets[0] if dataset.type == 'ConcatDataset' else dataset
+    metainfo = DATASETS.get(dataset.type).METAINFO | dict(dataset.get('metainfo', {}))
+    assert cfg.model.roi_head.num_classes == len(metainfo['classes'])

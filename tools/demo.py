@@ -1,0 +1,84 @@
+"""The whole way once, on generated images: data, proposals, training, test, CorLoc, pictures.
+
+Every step is a command that is printed before it runs, so each can be repeated by hand. Ends with
+a table: the trained detector beside its own first epoch and beside guessing.
+
+Example:
+    python tools/demo.py
+    python tools/demo.py --config configs/wsddn/wsddn_demo.py --work-dir work_dirs/wsddn_demo
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from terminaltables import AsciiTable
+
+DATA = Path('data/demo')
+VOC = DATA / 'VOC2007'
+PROPOSALS = DATA / 'proposals.npz'
+
+
+def run(*args: object) -> None:
+    """Print and run a command of this Python; stop with its exit code if it fails."""
+    command = [str(arg) for arg in args]
+    print('\n$ python ' + shlex.join(command), flush=True)
+    code = subprocess.run([sys.executable, *command]).returncode
+    if code:
+        raise SystemExit(code)
+
+
+def scalars(work_dir: Path, key: str) -> list[float]:
+    """All values that a run logged under ``key``, oldest first; of the newest run in the folder."""
+    newest = max(work_dir.glob('*/vis_data/scalars.json'), default=None) or max(
+        work_dir.glob('*/*.json')
+    )
+    lines = [json.loads(line) for line in newest.read_text().splitlines() if line.strip()]
+    return [line[key] for line in lines if key in line]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--config', type=Path, default=Path('configs/oicr/oicr_demo.py'))
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
+    args = parser.parse_args()
+    started = time.time()
+
+    if not VOC.is_dir():
+        run('tools/make_demo_dataset.py', DATA)
+    if not PROPOSALS.is_file():
+        run('tools/make_proposals.py', VOC / 'JPEGImages', '--out', PROPOSALS)
+    stats = args.work_dir / 'proposals.json'
+    stats.parent.mkdir(parents=True, exist_ok=True)
+    run('tools/proposal_stats.py', PROPOSALS, '--voc-root', VOC, '--json', stats)
+    run('tools/train.py', args.config, '--work-dir', args.work_dir / 'train')
+    checkpoint = Path((args.work_dir / 'train' / 'last_checkpoint').read_text().strip())
+    run('tools/test.py', args.config, checkpoint, '--work-dir', args.work_dir / 'test')
+    corloc = args.config.with_name(f'{args.config.stem}_corloc.py')
+    run('tools/test.py', corloc, checkpoint, '--work-dir', args.work_dir / 'corloc')
+    pictures = args.work_dir / 'pictures'
+    run('tools/visualize.py', args.config, checkpoint, '--out', pictures)
+
+    mean_ap = scalars(args.work_dir / 'test', 'pascal_voc/mAP')[-1]
+    first_epoch = scalars(args.work_dir / 'train', 'pascal_voc/mAP')[0]
+    found = scalars(args.work_dir / 'corloc', 'corloc/mean')[-1]
+    guess = json.loads(stats.read_text())
+    rows = [
+        ['', 'mAP, test images', 'CorLoc, training images'],
+        ['a random proposal', '', f'{guess["corloc_random"]:.1f}'],
+        ['the largest proposal', '', f'{guess["corloc_largest"]:.1f}'],
+        ['after its first epoch', f'{100 * first_epoch:.1f}', ''],
+        [args.config.stem, f'{100 * mean_ap:.1f}', f'{found:.1f}'],
+    ]
+    print('\n' + AsciiTable(rows).table)
+    print(f'{time.time() - started:.0f} s; pictures: {pictures}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,78 @@
+"""Pictures of a weakly supervised detector: ground truth, pseudo boxes of each branch, detections.
+
+Example:
+    python tools/visualize.py configs/oicr/oicr_demo.py work_dirs/oicr_demo/epoch_10.pth --out
+    pictures --num 12
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import wsl_plugins  # noqa: F401  (first: it stands in for missing compiled ops)
+
+import mmcv  # isort: skip
+import torch  # isort: skip
+from mmdet.apis import init_detector  # isort: skip
+from mmengine import Config  # isort: skip
+from mmengine.dataset import pseudo_collate  # isort: skip
+from mmengine.registry import DATASETS  # isort: skip
+
+from wsl_plugins.visualization import detection_panels  # isort: skip
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--out', required=True, help='folder for the pictures')
+    parser.add_argument(
+        '--num', type=int, default=12, help='number of images, spread over the data set'
+    )
+    parser.add_argument(
+        '--split', choices=('val', 'test'), default='test', help='data loader of the config to show'
+    )
+    parser.add_argument(
+        '--score-thr', type=float, default=0.3, help='lowest score of a drawn detection'
+    )
+    parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
+    return parser.parse_args()
+
+
+@torch.no_grad()
+def draw(model: torch.nn.Module, data: dict, score_thr: float):
+    """Panels of one item of a test data set (see ``detection_panels``)."""
+    batch = model.data_preprocessor(pseudo_collate([data]), False)
+    sample = batch['data_samples'][0]
+    feats = model.extract_feat(batch['inputs'])
+    targets = []
+    if 'image_labels' in sample:
+        targets = model.roi_head.pseudo_labels(feats, [sample.proposals], sample.image_labels[None])
+        scale = sample.proposals.bboxes.new_tensor(sample.scale_factor).repeat(2)
+        targets = [t._replace(matched_boxes=t.matched_boxes / scale) for (t,) in targets]
+    (result,) = model.predict(batch['inputs'], batch['data_samples'])
+    image = mmcv.imread(sample.img_path, channel_order='rgb')
+    return detection_panels(image, result.cpu(), targets, model.dataset_meta['classes'], score_thr)
+
+
+def main() -> None:
+    args = parse_args()
+    for path in (args.config, args.checkpoint):
+        if not os.path.isfile(path):
+            raise SystemExit(f'no such file: {path}')
+    cfg = Config.fromfile(args.config)
+    model = init_detector(cfg, args.checkpoint, device=args.device)
+    dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
+    step = max(1, len(dataset) // args.num)
+    out = Path(args.out)
+    for index in list(range(0, len(dataset), step))[: args.num]:
+        data = dataset[index]
+        name = f'{Path(data["data_samples"].img_path).stem}.jpg'
+        mmcv.imwrite(draw(model, data, args.score_thr)[..., ::-1].copy(), str(out / name))
+    print(f'{min(args.num, len(dataset))} pictures in {out}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,3 @@
+from .panels import detection_panels
+
+__all__ = ['detection_panels']

@@ -1,6 +1,6 @@
 # `make demo` and `make test` work in a fresh clone; both set up .venv first. Paths are relative and tools run as
 # modules, so the folder may have spaces in its name.
-PYTHON ?= python3.11
+PYTHON ?= $(shell python3.11 -V >/dev/null 2>&1 && echo python3.11 || echo python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar off

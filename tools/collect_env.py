@@ -21,7 +21,7 @@ def environment() -> dict[str, str]:
         env[need.module] = ', '.join(map(' '.join, installed(need).items())) or 'not installed'
     stand_in = wsl_plugins.ops.is_stand_in()
     env['mmcv operators'] = "torchvision's, by wsl_plugins" if stand_in else 'compiled'
-    contrib = hasattr(cv2, 'ximgproc')
+    contrib = hasattr(getattr(cv2, 'ximgproc', None), 'segmentation')
     env['OpenCV contrib'] = 'present' if contrib else 'missing (no selective search, no edge boxes)'
     env['wsl_plugins'] = wsl_plugins.__version__
     return env

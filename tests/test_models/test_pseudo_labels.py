@@ -104,4 +104,9 @@ def test_weighted_cross_entropy_equals_the_loop():
     assert weighted_cross_entropy(logits, labels, weights).item() == pytest.approx(
         total / 5, rel=1e-5
     )
-    assert weighted_cross_entropy(logits[:0], labels[:0], weights[:0]).item() == 0
+    normalized = weighted_cross_entropy(logits, labels, weights, normalize_weights=True)
+    assert normalized.item() == pytest.approx(total / (0.5 + 1.0 + 0.25 + 0.7), rel=1e-5)
+    for normalize in (False, True):
+        empty = weighted_cross_entropy(logits[:0], labels[:0], weights[:0], normalize)
+        ignored = weighted_cross_entropy(logits, labels, 0 * weights, normalize)
+        assert empty.item() == ignored.item() == 0

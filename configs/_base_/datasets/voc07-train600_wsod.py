@@ -2,20 +2,32 @@
 # on the longer side.
 _base_ = './voc07_wsod.py'
 
+load_image = dict(type='LoadImageFromFile', backend_args={{_base_.backend_args}})
+# small proposals are left out: on coarse features they win for their surroundings
 train_pipeline = [
-    dict(type='LoadImageFromFile', backend_args={{_base_.backend_args}}),
-    dict(type='wsl_plugins.LoadWSODProposals', min_side=40, num_sample=256),
+    load_image,
+    dict(type='wsl_plugins.LoadWSODProposals', min_side=40, num_sample=128),
     dict(
         type='wsl_plugins.TransformWithProposals',
         transforms=[
             dict(
                 type='RandomChoiceResize',
-                scales=[(2000, 384), (2000, 448), (2000, 512)],
+                scales=[(2000, 272), (2000, 320), (2000, 368)],
                 keep_ratio=True,
             ),
             dict(type='RandomFlip', prob=0.5),
         ],
     ),
+    dict(type='wsl_plugins.PackWSODInputs'),
+]
+test_pipeline = [
+    load_image,
+    dict(type='wsl_plugins.LoadWSODProposals', min_side=40),
+    dict(
+        type='wsl_plugins.TransformWithProposals',
+        transforms=[dict(type='Resize', scale=(2000, 320), keep_ratio=True)],
+    ),
+    dict(type='LoadAnnotations', with_bbox=True),
     dict(type='wsl_plugins.PackWSODInputs'),
 ]
 train_dataloader = dict(
@@ -29,6 +41,7 @@ val_dataloader = dict(
     dataset=dict(
         ann_file='VOC2007/ImageSets/Main/val300.txt',
         proposal_file='VOC2007/proposals/selective_search_fast_val.npz',
+        pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader
@@ -36,5 +49,6 @@ corloc_dataloader = dict(
     dataset=dict(
         ann_file='VOC2007/ImageSets/Main/train600.txt',
         proposal_file='VOC2007/proposals/selective_search_fast_train.npz',
+        pipeline=test_pipeline,
     ),
 )

@@ -11,7 +11,9 @@ from wsl_plugins.models.pseudo_labels import PseudoLabels
 from wsl_plugins.registry import MODELS
 
 
-def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+def weighted_cross_entropy(
+    logits: Tensor, labels: Tensor, weights: Tensor, normalize_weights: bool = False
+) -> Tensor:
     """Mean over the R proposals of one image of ``w_r CE(logits_r, label_r)``; 0 for R = 0.
 
     The refinement loss of OICR (Tang et al., CVPR 2017, equation 4).
@@ -20,6 +22,7 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> T
         logits: (R, C + 1), background last.
         labels: (R,) int64 in 0..C.
         weights: (R,) float.
+        normalize_weights: divide by the sum of the weights instead of R. Default False.
 
     Returns:
         Scalar, float32.
@@ -30,6 +33,8 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> T
         tensor(0.3466)
     """
     losses = F.cross_entropy(logits.float(), labels, reduction='none') * weights
+    if normalize_weights:
+        return losses.sum() / weights.sum().clamp(min=1e-12)
     return losses.sum() / max(len(losses), 1)
 
 
@@ -42,6 +47,9 @@ class RefinementHead(BaseModule):
     Args:
         in_channels: length D of a proposal's vector.
         num_classes: C.
+        normalize_weights: divide each image's loss by the sum of its weights instead of R. Early
+            teachers score about 1/R, and the paper's mean over R then needs tens of thousands of
+            steps; this does without them. Default False (OICR).
         init_cfg: mmengine initialisation. Default: normal, std 0.01.
 
     Example:
@@ -50,9 +58,16 @@ class RefinementHead(BaseModule):
         torch.Size([5, 4])
     """
 
-    def __init__(self, in_channels: int, num_classes: int, init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        normalize_weights: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg or dict(type='Normal', layer='Linear', std=0.01))
         self.num_classes = num_classes
+        self.normalize_weights = normalize_weights
         self.fc_cls = nn.Linear(in_channels, num_classes + 1)
 
     def forward(self, feats: Tensor) -> Tensor:
@@ -63,7 +78,7 @@ class RefinementHead(BaseModule):
         """Mean over images of :func:`weighted_cross_entropy`; one entry of ``targets`` each."""
         parts = logits.split([len(t.labels) for t in targets])
         losses = [
-            weighted_cross_entropy(part, t.labels, t.weights)
+            weighted_cross_entropy(part, t.labels, t.weights, self.normalize_weights)
             for part, t in zip(parts, targets, strict=True)
         ]
         return torch.stack(losses).mean()

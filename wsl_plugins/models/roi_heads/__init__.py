@@ -1,4 +1,5 @@
 from .fc_shared_head import FCSharedHead
+from .normalized_avg_pool import NormalizedAvgPool
 from .wsod_roi_head import WSODRoIHead
 
-__all__ = ['FCSharedHead', 'WSODRoIHead']
+__all__ = ['FCSharedHead', 'NormalizedAvgPool', 'WSODRoIHead']

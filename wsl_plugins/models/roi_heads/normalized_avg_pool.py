@@ -1,0 +1,34 @@
+"""Average pooling to vectors of one length."""
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from wsl_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class NormalizedAvgPool(BaseModule):
+    """Mean over space, scaled to a fixed L2 norm, then dropout; follows C5 in a ``shared_head`` list.
+
+    Activations of a ResNet are strongest on discriminative parts, and a linear MIL head on them
+    prefers small boxes there. Vectors of one length leave only the direction to compare.
+
+    Args:
+        scale: L2 norm of each vector.
+        dropout: drop probability. Default 0.
+
+    Example:
+        >>> NormalizedAvgPool(scale=5)(torch.rand(4, 512, 4, 4)).norm(dim=1)
+        tensor([5., 5., 5., 5.])
+    """
+
+    def __init__(self, scale: float, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Vectors (R, C), float32, of maps (R, C, H, W)."""
+        vectors = F.normalize(x.float().mean(dim=(2, 3)), dim=1) * self.scale
+        return F.dropout(vectors, self.dropout, self.training)

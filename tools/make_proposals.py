@@ -89,7 +89,7 @@ def main() -> int:
         recipe = Recipe(args.method, options_of(args), args.min_side, args.max_side_input)
         images = find_images(args.images, args.ids_file)
         result = generate(images, recipe, args.out, args.workers, args.skip_broken)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
         print(f'make_proposals: error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:

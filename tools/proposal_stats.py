@@ -1,13 +1,16 @@
-"""Print how many proposals a file holds and how many objects they find."""
+"""Print how many proposals a file holds and how many objects they find.
+
+With annotations also the CorLoc of choosing a random or the largest proposal in every image.
+"""
 
 import argparse
 import json
 import sys
 
 from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.proposals.ground_truth import coco_boxes, voc_boxes
+from wsl_plugins.proposals.ground_truth import coco_objects, voc_objects
 from wsl_plugins.proposals.io import ProposalFile, select
-from wsl_plugins.proposals.statistics import count_statistics, recall
+from wsl_plugins.proposals.statistics import corloc_of_guesses, count_statistics, recall
 
 EXAMPLE = """example:
   python tools/proposal_stats.py proposals/selective_search_fast_train.npz \\
@@ -38,16 +41,19 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     """All numbers; with annotations, of the annotated images only."""
     proposals = ProposalFile.load(args.file)
     if args.voc_root is not None:
-        objects = voc_boxes(args.voc_root, args.split or 'train')
+        objects = voc_objects(args.voc_root, args.split or 'train')
     elif args.coco is not None:
-        objects = coco_boxes(args.coco)
+        objects = coco_objects(args.coco)
     else:
         return count_statistics(proposals)
     proposals = select(proposals, list(objects))
     numbers = count_statistics(proposals)
-    numbers['objects'] = sum(map(len, objects.values()))
-    for threshold, value in recall(proposals, objects).items():
+    numbers['objects'] = sum(len(image.boxes) for image in objects.values())
+    boxes = {image_id: image.boxes for image_id, image in objects.items()}
+    for threshold, value in recall(proposals, boxes).items():
         numbers[f'recall@{threshold}'] = value
+    for guess, value in corloc_of_guesses(proposals, objects).items():
+        numbers[f'corloc_{guess}'] = value
     return numbers
 
 
@@ -65,9 +71,9 @@ def main() -> int:
         print(f'proposal_stats: error: {error.args[0]}', file=sys.stderr)
         return 1
     for key, value in numbers.items():
-        shown = f'{100 * value:.1f}%' if key.startswith('recall') else f'{value:,.10g}'
+        shown = f'{100 * value:.1f}%' if key.startswith(('recall', 'corloc')) else f'{value:,.10g}'
         shown = f'{value:.1f}' if key in ('mean', 'median') else shown
-        print(f'{key:<12}{shown:>12}')
+        print(f'{key:<15}{shown:>12}')
     return 0
 
 

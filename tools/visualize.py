@@ -1,24 +1,22 @@
 """Pictures of a weakly supervised detector: ground truth, pseudo boxes of each branch, detections.
 
 Example:
-    python tools/visualize.py configs/oicr/oicr_demo.py work_dirs/oicr_demo/epoch_10.pth --out
-    pictures --num 12
+    python tools/visualize.py configs/oicr/oicr_demo.py work_dirs/oicr_demo/epoch_20.pth --out shown
 """
 
 import argparse
-import os
 from pathlib import Path
 
-import wsl_plugins  # noqa: F401  (first: it stands in for missing compiled ops)
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS
+from runner_cli import check_file
 
-import mmcv  # isort: skip
-import torch  # isort: skip
-from mmdet.apis import init_detector  # isort: skip
-from mmengine import Config  # isort: skip
-from mmengine.dataset import pseudo_collate  # isort: skip
-from mmengine.registry import DATASETS  # isort: skip
+from wsl_plugins.visualization import detection_panels
 
-from wsl_plugins.visualization import detection_panels  # isort: skip
+import mmcv
+from mmdet.apis import init_detector
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,6 +34,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--score-thr', type=float, default=0.3, help='lowest score of a drawn detection'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='as in test.py'
     )
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     return parser.parse_args()
@@ -59,10 +60,11 @@ def draw(model: torch.nn.Module, data: dict, score_thr: float):
 
 def main() -> None:
     args = parse_args()
-    for path in (args.config, args.checkpoint):
-        if not os.path.isfile(path):
-            raise SystemExit(f'no such file: {path}')
+    check_file(args.config, 'config')
+    check_file(args.checkpoint, 'checkpoint')
     cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
     model = init_detector(cfg, args.checkpoint, device=args.device)
     dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
     step = max(1, len(dataset) // args.num)

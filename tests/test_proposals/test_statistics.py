@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wsl_plugins.proposals import ProposalFile
-from wsl_plugins.proposals.ground_truth import coco_boxes, voc_boxes
-from wsl_plugins.proposals.statistics import best_iou, count_statistics, recall
+from wsl_plugins.proposals.ground_truth import Objects, coco_objects, voc_objects
+from wsl_plugins.proposals.statistics import best_iou, corloc_of_guesses, count_statistics, recall
 
 BOX = [0, 0, 10, 10]
 
@@ -79,37 +79,61 @@ def write_voc(root, objects):
         (root / 'Annotations' / f'{image_id}.xml').write_text(f'<annotation>{text}</annotation>')
 
 
-def test_voc_boxes_by_hand(tmp_path):
+def test_corloc_of_guesses_by_hand():
+    small, large = [40, 40, 50, 50], [0, 0, 20, 20]
+    proposals = ProposalFile.from_images(
+        {'a': [large, small], 'b': [small, [0, 0, 11, 11]], 'c': []}
+    )
+    objects = {
+        'a': Objects(np.float32([small, large]), ['cat', 'dog']),
+        'b': Objects(np.float32([BOX, [0, 0, 10, 9]]), ['cat', 'cat']),
+        'c': Objects(np.float32([BOX]), ['dog']),
+    }
+    # cat: in a 1 of 2 proposals, not the largest; in b 1 of 2, the largest
+    # dog: in a 1 of 2, the largest; in c no proposal
+    expected = {
+        'random': ((0.5 + 0.5) / 2 + (0.5 + 0) / 2) / 2,
+        'largest': ((0 + 1) / 2 + (1 + 0) / 2) / 2,
+    }
+    assert corloc_of_guesses(proposals, objects) == pytest.approx(expected)
+    with pytest.raises(ValueError, match='at least one object'):
+        corloc_of_guesses(proposals, {'c': Objects(np.zeros((0, 4)), [])})
+
+
+def test_voc_objects_by_hand(tmp_path):
     write_voc(tmp_path, {'a': [(0, 1, 1, 20, 10), (1, 1, 1, 5, 5)], 'b': []})
-    boxes = voc_boxes(tmp_path, 'train')
-    assert boxes['a'].tolist() == [[0, 0, 20, 10]]  # 20 x 10 pixels; the difficult one is left out
-    assert boxes['b'].shape == (0, 4)
+    objects = voc_objects(tmp_path, 'train')
+    # 20 x 10 pixels; the difficult one is left out
+    assert objects['a'].boxes.tolist() == [[0, 0, 20, 10]] and objects['a'].classes == ['car']
+    assert objects['b'].boxes.shape == (0, 4)
     with pytest.raises(FileNotFoundError, match='val.txt'):
-        voc_boxes(tmp_path, 'val')
+        voc_objects(tmp_path, 'val')
     (tmp_path / 'Annotations' / 'b.xml').write_text('<annotation><object></object></annotation>')
     with pytest.raises(ValueError, match='b.xml: not a VOC annotation'):
-        voc_boxes(tmp_path, 'train')
+        voc_objects(tmp_path, 'train')
     (tmp_path / 'Annotations' / 'b.xml').unlink()
     with pytest.raises(FileNotFoundError, match='b.xml: no such annotation'):
-        voc_boxes(tmp_path, 'train')
+        voc_objects(tmp_path, 'train')
 
 
-def test_coco_boxes_by_hand(tmp_path):
+def test_coco_objects_by_hand(tmp_path):
     path = tmp_path / 'ann.json'
     data = {
         'images': [{'id': 1, 'file_name': 'a.jpg'}, {'id': 2, 'file_name': 'sub/b.jpg'}],
+        'categories': [{'id': 5, 'name': 'owl'}],
         'annotations': [
-            {'image_id': 1, 'bbox': [1, 2, 3, 4], 'iscrowd': 0},
+            {'image_id': 1, 'category_id': 5, 'bbox': [1, 2, 3, 4], 'iscrowd': 0},
             {'image_id': 1, 'bbox': [0, 0, 9, 9], 'iscrowd': 1},
         ],
     }
     path.write_text(json.dumps(data))
-    boxes = coco_boxes(path)
-    assert boxes['a'].tolist() == [[1, 2, 4, 6]] and boxes['b'].shape == (0, 4)
+    objects = coco_objects(path)
+    assert objects['a'].boxes.tolist() == [[1, 2, 4, 6]] and objects['a'].classes == ['owl']
+    assert objects['b'].boxes.shape == (0, 4)
     data['annotations'].append({'image_id': 7, 'bbox': [0, 0, 1, 1]})
     path.write_text(json.dumps(data))
     with pytest.raises(ValueError, match='image 7 is not among "images"'):
-        coco_boxes(path)
+        coco_objects(path)
     path.write_text(json.dumps({'images': []}))
     with pytest.raises(ValueError, match='has no "annotations"'):
-        coco_boxes(path)
+        coco_objects(path)

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
@@ -47,6 +48,7 @@ def generate(
     Raises:
         ValueError: An image cannot be read (and not ``skip_broken``), no image can, or ``out`` or
             its parts were made otherwise: other parameters, images or OpenCV.
+        RuntimeError: A worker was killed from outside.
     """
     out, parts = Path(out), Path(f'{out}.parts')
     images = dict(sorted(images.items()))
@@ -106,7 +108,11 @@ def _make_shards(
         _check_broken(ProposalFile.load(path).meta['broken'], images, skip_broken)
     flat = [images[i] for members in todo.values() for i in members]
     pool = ProcessPoolExecutor(
-        min(workers or _cores(), max(1, len(flat))), initializer=_start_worker, initargs=(recipe,)
+        min(workers or _cores(), max(1, len(flat))),
+        # a forked child hangs where its parent has used OpenCV's threads
+        mp_context=multiprocessing.get_context('spawn'),
+        initializer=_start_worker,
+        initargs=(recipe,),
     )
     try:
         results = pool.map(_work, flat)
@@ -131,6 +137,11 @@ def _make_shards(
                 if all(s is None for s in scores.values()):
                     scores = None
                 ProposalFile.from_images(boxes, scores, {'broken': broken}, str(path)).save(path)
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            'a worker was killed, perhaps for lack of memory: use fewer workers or smaller images; '
+            'the same call continues here'
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

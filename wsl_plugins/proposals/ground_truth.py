@@ -3,18 +3,24 @@
 import os
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from wsl_plugins.proposals.files import read_id_list
 from wsl_plugins.proposals.names import read_coco
 
-Boxes = dict[str, np.ndarray]
-"""Image id (file stem) to (G, 4) float32 xyxy pixels from 0, x2 and y2 exclusive."""
+
+class Objects(NamedTuple):
+    """Objects of an image: ``boxes`` (G, 4) float32 xyxy pixels from 0, x2 and y2 exclusive, and
+    ``classes``, their G names."""
+
+    boxes: np.ndarray
+    classes: list[str]
 
 
-def voc_boxes(voc_root: str | os.PathLike, split: str) -> Boxes:
-    """Boxes of a VOC split, without difficult objects.
+def voc_objects(voc_root: str | os.PathLike, split: str) -> dict[str, Objects]:
+    """Objects of a VOC split by image id (file stem), without difficult ones.
 
     VOC counts pixels from 1 and includes the last one: (xmin, ymin, xmax, ymax) becomes
     (xmin - 1, ymin - 1, xmax, ymax).
@@ -28,25 +34,31 @@ def voc_boxes(voc_root: str | os.PathLike, split: str) -> Boxes:
         ValueError: An annotation cannot be read.
     """
     root = Path(voc_root)
-    boxes = {}
+    images = {}
     for image_id in read_id_list(root / 'ImageSets' / 'Main' / f'{split}.txt'):
         path = root / 'Annotations' / f'{image_id}.xml'
         if not path.is_file():
             raise FileNotFoundError(f'{path}: no such annotation')
         try:
             objects = [
-                [float(o.find('bndbox').find(k).text) for k in ('xmin', 'ymin', 'xmax', 'ymax')]
+                o
                 for o in ElementTree.parse(path).iter('object')
                 if (o.findtext('difficult') or '0').strip() == '0'
             ]
+            boxes = [
+                [float(o.find('bndbox').find(k).text) for k in ('xmin', 'ymin', 'xmax', 'ymax')]
+                for o in objects
+            ]
+            classes = [o.find('name').text for o in objects]
         except (ElementTree.ParseError, AttributeError, TypeError, ValueError) as error:
             raise ValueError(f'{path}: not a VOC annotation: {error}') from error
-        boxes[image_id] = np.array(objects, np.float32).reshape(-1, 4) - np.float32([1, 1, 0, 0])
-    return boxes
+        corners = np.array(boxes, np.float32).reshape(-1, 4) - np.float32([1, 1, 0, 0])
+        images[image_id] = Objects(corners, classes)
+    return images
 
 
-def coco_boxes(path: str | os.PathLike) -> Boxes:
-    """Boxes of all images of a COCO annotation file, without crowds.
+def coco_objects(path: str | os.PathLike) -> dict[str, Objects]:
+    """Objects of all images of a COCO annotation file by file stem, without crowds.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -55,14 +67,21 @@ def coco_boxes(path: str | os.PathLike) -> Boxes:
     data = read_coco(path)
     if 'annotations' not in data:
         raise ValueError(f'{path}: has no "annotations"')
-    rows: dict[int, list[list[float]]] = {image['id']: [] for image in data['images']}
+    names = {category['id']: category['name'] for category in data.get('categories', [])}
+    rows: dict[int, list] = {image['id']: [] for image in data['images']}
     for annotation in data['annotations']:
         if annotation['image_id'] not in rows:
             raise ValueError(f'{path}: image {annotation["image_id"]} is not among "images"')
         if not annotation.get('iscrowd', 0):
             x, y, w, h = annotation['bbox']
-            rows[annotation['image_id']].append([x, y, x + w, y + h])
+            category = annotation.get('category_id')
+            rows[annotation['image_id']].append(
+                ([x, y, x + w, y + h], names.get(category, category))
+            )
     return {
-        Path(image['file_name']).stem: np.array(rows[image['id']], np.float32).reshape(-1, 4)
+        Path(image['file_name']).stem: Objects(
+            np.array([box for box, _ in rows[image['id']]], np.float32).reshape(-1, 4),
+            [name for _, name in rows[image['id']]],
+        )
         for image in data['images']
     }

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torchvision.ops import box_iou
 
+from wsl_plugins.proposals.ground_truth import Objects
 from wsl_plugins.proposals.io import ProposalFile
 
 
@@ -54,6 +55,39 @@ def recall(
         raise ValueError('recall needs at least one object')
     best = np.concatenate([best_iou(proposals.boxes_of(i), b) for i, b in objects.items()])
     return {t: float((best >= t).mean()) for t in thresholds}
+
+
+def corloc_of_guesses(proposals: ProposalFile, objects: dict[str, Objects]) -> dict[str, float]:
+    """CorLoc of detectors that see no image: the baselines of every weakly supervised one.
+
+    CorLoc is the share of a class's images in which the chosen box has IoU >= 0.5 with an object of
+    the class, averaged over the classes.
+
+    Args:
+        proposals: Must hold every image of ``objects``.
+        objects: By image id.
+
+    Returns:
+        ``random``: a proposal of the image drawn uniformly (the expected value); ``largest``: the
+        proposal of largest area, the first among equals. Both in [0, 1].
+
+    Raises:
+        KeyError: An image has no entry in ``proposals``.
+        ValueError: There are no objects.
+    """
+    hits: dict[str, list[tuple[float, float]]] = {}
+    for image_id, image in objects.items():
+        boxes = proposals.boxes_of(image_id)
+        largest = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1).argmax() if len(boxes) else None
+        for name in set(image.classes):
+            of_class = image.boxes[[c == name for c in image.classes]]
+            right = best_iou(of_class, boxes) >= 0.5
+            hit = (right.mean(), right[largest]) if len(boxes) else (0, 0)
+            hits.setdefault(name, []).append(hit)
+    if not hits:
+        raise ValueError('CorLoc needs at least one object')
+    means = np.mean([np.mean(values, axis=0) for values in hits.values()], axis=0)
+    return dict(random=float(means[0]), largest=float(means[1]))
 
 
 def best_iou(boxes: np.ndarray, objects: np.ndarray) -> np.ndarray:

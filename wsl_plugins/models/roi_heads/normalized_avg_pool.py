@@ -9,7 +9,9 @@ from wsl_plugins.registry import MODELS
 
 @MODELS.register_module()
 class NormalizedAvgPool(BaseModule):
-    """Mean over space, scaled to a fixed L2 norm, then dropout; follows C5 in a ``shared_head`` list.
+    """Mean over space, scaled to a fixed L2 norm, then dropout.
+
+    Follows C5 in a ``shared_head`` list.
 
     Activations of a ResNet are strongest on discriminative parts, and a linear MIL head on them
     prefers small boxes there. Vectors of one length leave only the direction to compare.

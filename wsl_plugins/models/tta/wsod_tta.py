@@ -55,7 +55,7 @@ class WSODTTAModel(BaseTTAModel):
             if len({len(b) for b in boxes}) > 1:
                 raise ValueError(
                     f'the views of {views[0].img_path} have {[len(b) for b in boxes]} '
-                    "proposals: a transform of tta_pipeline drops boxes, merge='mean' needs them all"
+                    "proposals: tta_pipeline drops boxes, merge='mean' needs them all"
                 )
             merged = torch.stack(boxes).mean(dim=0), torch.stack(scores).mean(dim=0)
         result = views[0].new()

@@ -1,0 +1,62 @@
+"""From nothing to pictures with the tools as commands: generated data, OICR, one epoch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*args, fails=False):
+    """Run a tool from the root of the project; its output."""
+    env = dict(os.environ, OMP_NUM_THREADS='1')
+    command = [sys.executable, *map(str, args)]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert (done.returncode != 0) == fails, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """A folder with data and a detector after one epoch."""
+    folder = tmp_path_factory.mktemp('run')
+    data = folder / 'demo'
+    run('tools/make_demo_dataset.py', data, '--train', 8, '--test', 4)
+    run('tools/make_proposals.py', data / 'VOC2007/JPEGImages', '--out', data / 'proposals.npz')
+    options = ['--cfg-options']
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader', 'corloc_dataloader'):
+        options += [f'{loader}.dataset.data_root={data}', f'{loader}.num_workers=0']
+        options += [f'{loader}.persistent_workers=False']
+    train = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
+    work = ['--work-dir', folder / 'work']
+    run('tools/train.py', 'configs/oicr/oicr_demo.py', '--amp', *work, *options, *train)
+    return folder, options
+
+
+def scores(folder):
+    (path,) = folder.glob('*/*.json')
+    return json.loads(path.read_text())
+
+
+def test_test_tta_corloc_and_pictures(trained):
+    folder, options = trained
+    checkpoint = folder / 'work/epoch_1.pth'
+    for name, extra in (('plain', ()), ('tta', ('--tta',))):
+        work = ['--work-dir', folder / name]
+        run('tools/test.py', 'configs/oicr/oicr_demo.py', checkpoint, *work, *options, *extra)
+        assert 0 <= scores(folder / name)['pascal_voc/mAP'] <= 1
+    work = ['--work-dir', folder / 'corloc']
+    run('tools/test.py', 'configs/oicr/oicr_demo_corloc.py', checkpoint, *work, *options)
+    assert 0 <= scores(folder / 'corloc')['corloc/mean'] <= 100
+    pictures = ['--out', folder / 'pictures', '--num', 2]
+    run('tools/visualize.py', 'configs/oicr/oicr_demo.py', checkpoint, *pictures, *options)
+    assert len(list((folder / 'pictures').glob('*.jpg'))) == 2
+
+
+def test_errors_of_visualize(tmp_path):
+    output = run('tools/visualize.py', 'no.py', 'no.pth', '--out', tmp_path / 'out', fails=True)
+    assert 'config not found: no.py' in output and not (tmp_path / 'out').exists()

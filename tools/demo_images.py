@@ -93,7 +93,7 @@ def draw_part(canvas: np.ndarray, name: str, center: tuple[float, float], radius
 def draw_object(rng: np.random.Generator, name: str) -> np.ndarray:
     """One object lying along x on a transparent square; (CANVAS, CANVAS, 4) uint8 RGBA.
 
-    The part has 12-20% of the area of the body and stands half outside its right end.
+    The part has 15-22% of the area of the body and lies within it, towards its right end.
     """
     canvas = np.zeros((CANVAS, CANVAS, 4), np.uint8)
     half = 0.34 * CANVAS
@@ -114,8 +114,8 @@ def draw_object(rng: np.random.Generator, name: str) -> np.ndarray:
     canvas[..., :3] = np.where(inside[..., None], shade * color, 0)
     canvas[..., 3] = np.where(inside, 255, 0)
     cv2.polylines(canvas, [points], True, (*(int(value) for value in 0.35 * color), 255), 8)
-    radius = np.sqrt(rng.uniform(0.12, 0.20) * body_area / np.pi)
-    draw_part(canvas, name, (center[0] + half + 0.1 * radius, center[1]), radius)
+    radius = np.sqrt(rng.uniform(0.15, 0.22) * body_area / np.pi)
+    draw_part(canvas, name, (center[0] + rng.uniform(0.1, 0.4) * half, center[1]), radius)
     return canvas
 
 

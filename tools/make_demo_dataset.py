@@ -1,8 +1,8 @@
 """Draw a small detection data set in the VOC layout: no download, same bytes for the same seed.
 
 Every object is a large striped body, drawn from one family of shapes and colours that all classes
-share, and a small part at one end of it that alone tells the class. A detector trained from image
-labels is therefore tempted to box the part only (part domination); images that repeat a class
+share, and a small part on it, off the middle, that alone tells the class. A detector trained from
+image labels is therefore tempted to box the part only (part domination); images that repeat a class
 tempt it to box one instance only (instance ambiguity).
 
 Layout written under OUT::

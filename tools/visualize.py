@@ -7,6 +7,7 @@ Example:
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
@@ -36,14 +37,22 @@ def parse_args() -> argparse.Namespace:
         '--score-thr', type=float, default=0.3, help='lowest score of a drawn detection'
     )
     parser.add_argument(
+        '--blank',
+        action='store_true',
+        help='draw the boxes on white, for pictures whose photographs may not be passed on',
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='as in test.py'
     )
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.num < 1:
+        parser.error(f'--num must be at least 1, got {args.num}')
+    return args
 
 
 @torch.no_grad()
-def draw(model: torch.nn.Module, data: dict, score_thr: float):
+def draw(model: torch.nn.Module, data: dict, score_thr: float, blank: bool) -> np.ndarray:
     """Panels of one item of a test data set (see ``detection_panels``)."""
     batch = model.data_preprocessor(pseudo_collate([data]), False)
     sample = batch['data_samples'][0]
@@ -55,6 +64,8 @@ def draw(model: torch.nn.Module, data: dict, score_thr: float):
         targets = [t._replace(matched_boxes=t.matched_boxes / scale) for (t,) in targets]
     (result,) = model.predict(batch['inputs'], batch['data_samples'])
     image = mmcv.imread(sample.img_path, channel_order='rgb')
+    if blank:
+        image[:] = 255
     return detection_panels(image, result.cpu(), targets, model.dataset_meta['classes'], score_thr)
 
 
@@ -72,7 +83,7 @@ def main() -> None:
     for index in list(range(0, len(dataset), step))[: args.num]:
         data = dataset[index]
         name = f'{Path(data["data_samples"].img_path).stem}.jpg'
-        mmcv.imwrite(draw(model, data, args.score_thr)[..., ::-1].copy(), str(out / name))
+        mmcv.imwrite(draw(model, data, args.score_thr, args.blank)[..., ::-1], str(out / name))
     print(f'{min(args.num, len(dataset))} pictures in {out}')
 
 

@@ -11,6 +11,8 @@ from wsl_plugins.models.pseudo_labels import PseudoLabels
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 
+_TITLE_HEIGHT = 28
+
 
 def detection_panels(
     image: np.ndarray,
@@ -18,66 +20,65 @@ def detection_panels(
     pseudo_labels: Sequence[PseudoLabels],
     classes: Sequence[str],
     score_thr: float = 0.3,
+    min_width: int = 320,
 ) -> np.ndarray:
     """Draw an image's ground truth, the pseudo boxes that teach each branch, and its detections.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         sample: with ``gt_instances`` and ``pred_instances`` in this image's pixels.
-        pseudo_labels: one per branch, boxes in this image's pixels; the last branch's teacher is
-            drawn last.
+        pseudo_labels: one per branch, boxes in this image's pixels. All are drawn, with the
+            teacher's score in percent.
         classes: class names.
         score_thr: detections below it are not drawn. Default 0.3.
+        min_width: smaller images are enlarged by a whole number until they are this wide.
 
     Returns:
-        (H + title, (K + 2) * W, 3) uint8 RGB.
+        (H' + title, (K + 2) * W', 3) uint8 RGB.
 
     Example:
-        >>> picture = detection_panels(image, sample, [], classes=('cat', 'dog'))  # doctest: +SKIP
+        >>> picture = detection_panels(image, sample, [], classes=('cat', 'dog'))
     """
+    zoom = -(-min_width // image.shape[1])
+    image = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     visualizer = DetLocalVisualizer()
     visualizer.dataset_meta = dict(classes=tuple(classes))
-    panels = [('ground truth', dict(gt=sample.get('gt_instances')))]
+
+    truth = DetDataSample(gt_instances=_zoomed(sample.gt_instances, zoom))
+    panels = [('ground truth', truth, 0.0)]
     for k, targets in enumerate(pseudo_labels):
         picked = InstanceData(
             bboxes=targets.matched_boxes[targets.picked],
             labels=targets.picked_labels,
             scores=targets.weights[targets.picked],
         )
-        panels.append((f'pseudo boxes of branch {k + 1}', dict(pred=picked)))
-    panels.append((f'detections over {score_thr:g}', dict(pred=sample.pred_instances)))
-    drawn = [
-        _titled(_draw(visualizer, image, score_thr, **content), title) for title, content in panels
-    ]
+        teaching = DetDataSample(pred_instances=_zoomed(picked, zoom))
+        panels.append((f'pseudo boxes of branch {k + 1}', teaching, 0.0))
+    detected = DetDataSample(pred_instances=_zoomed(sample.pred_instances, zoom))
+    panels.append((f'detections over {score_thr:g}', detected, score_thr))
+
+    drawn = []
+    for title, content, threshold in panels:
+        visualizer.add_datasample(
+            title,
+            image,
+            content,
+            draw_gt='gt_instances' in content,
+            draw_pred='pred_instances' in content,
+            pred_score_thr=threshold,
+        )
+        drawn.append(np.concatenate([_title(title, image.shape[1]), visualizer.get_image()]))
     return np.concatenate(drawn, axis=1)
 
 
-def _draw(
-    visualizer: DetLocalVisualizer,
-    image: np.ndarray,
-    score_thr: float,
-    gt: InstanceData | None = None,
-    pred: InstanceData | None = None,
-) -> np.ndarray:
-    sample = DetDataSample()
-    if gt is not None:
-        sample.gt_instances = gt
-    if pred is not None:
-        sample.pred_instances = pred
-    visualizer.add_datasample(
-        'panel',
-        image,
-        sample,
-        draw_gt=gt is not None,
-        draw_pred=pred is not None,
-        pred_score_thr=score_thr,
-    )
-    return visualizer.get_image()
+def _zoomed(instances: InstanceData, zoom: int) -> InstanceData:
+    instances = instances.cpu().detach()
+    instances.bboxes = getattr(instances.bboxes, 'tensor', instances.bboxes) * zoom
+    return instances
 
 
-def _titled(image: np.ndarray, title: str, height: int = 24) -> np.ndarray:
-    bar = np.full((height, image.shape[1], 3), 255, np.uint8)
-    cv2.putText(
-        bar, title, (4, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA
-    )
-    return np.concatenate([bar, image])
+def _title(text: str, width: int) -> np.ndarray:
+    bar = np.full((_TITLE_HEIGHT, width, 3), 255, np.uint8)
+    baseline = _TITLE_HEIGHT - 9
+    cv2.putText(bar, text, (6, baseline), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return bar

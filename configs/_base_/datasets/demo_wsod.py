@@ -5,20 +5,24 @@ _base_ = './voc07_wsod.py'
 data_root = 'data/demo/'
 metainfo = dict(classes=('ring', 'star', 'cross', 'checker', 'wedge'))
 proposal_file = 'proposals.npz'
+scales = [(600, 112), (600, 128), (600, 144)]
 loading = [
     dict(type='LoadImageFromFile'),
-    dict(type='wsl_plugins.LoadWSODProposals', min_side=24),
+    # Objects are 48-115 pixels long. A small box on the part alone tells the class as well as the
+    # whole object does; every object still has proposals of this size.
+    dict(type='wsl_plugins.LoadWSODProposals', min_side=32),
 ]
 train_pipeline = loading + [
     dict(
         type='wsl_plugins.TransformWithProposals',
         transforms=[
+            dict(type='RandomChoiceResize', scales=scales[1:], keep_ratio=True),
+            # objects lie at every angle, so each flip is as likely an image as the original
             dict(
-                type='RandomChoiceResize',
-                scales=[(600, 112), (600, 128), (600, 160)],
-                keep_ratio=True,
+                type='RandomFlip',
+                prob=[0.25, 0.25, 0.25],
+                direction=['horizontal', 'vertical', 'diagonal'],
             ),
-            dict(type='RandomFlip', prob=0.5),
         ],
     ),
     dict(type='wsl_plugins.PackWSODInputs'),
@@ -31,8 +35,17 @@ test_pipeline = loading + [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='wsl_plugins.PackWSODInputs'),
 ]
+# the views of VOC with these proposals and at these scales
+tta_pipeline = loading + _base_.tta_pipeline[-1:]
+tta_pipeline[-1]['transforms'][0] = [
+    dict(
+        type='wsl_plugins.TransformWithProposals',
+        transforms=[dict(type='Resize', scale=scale, keep_ratio=True)],
+    )
+    for scale in scales
+]
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=2,
     dataset=dict(
         data_root=data_root,
         metainfo=metainfo,

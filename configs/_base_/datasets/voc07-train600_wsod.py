@@ -12,7 +12,7 @@ train_pipeline = [
         transforms=[
             dict(
                 type='RandomChoiceResize',
-                scales=[(2000, 272), (2000, 320), (2000, 368)],
+                scales=[(2000, 224), (2000, 272), (2000, 320), (2000, 368)],
                 keep_ratio=True,
             ),
             dict(type='RandomFlip', prob=0.5),

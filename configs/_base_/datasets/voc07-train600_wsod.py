@@ -2,6 +2,7 @@
 # on the longer side.
 _base_ = './voc07_wsod.py'
 
+scales = [(2000, 224), (2000, 272), (2000, 320), (2000, 368)]
 load_image = dict(type='LoadImageFromFile', backend_args={{_base_.backend_args}})
 # small proposals are left out: on coarse features they win for their surroundings
 train_pipeline = [
@@ -10,11 +11,7 @@ train_pipeline = [
     dict(
         type='wsl_plugins.TransformWithProposals',
         transforms=[
-            dict(
-                type='RandomChoiceResize',
-                scales=[(2000, 224), (2000, 272), (2000, 320), (2000, 368)],
-                keep_ratio=True,
-            ),
+            dict(type='RandomChoiceResize', scales=scales, keep_ratio=True),
             dict(type='RandomFlip', prob=0.5),
         ],
     ),
@@ -29,6 +26,15 @@ test_pipeline = [
     ),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='wsl_plugins.PackWSODInputs'),
+]
+# the views of VOC with these proposals and at these scales
+tta_pipeline = test_pipeline[:2] + _base_.tta_pipeline[-1:]
+tta_pipeline[-1]['transforms'][0] = [
+    dict(
+        type='wsl_plugins.TransformWithProposals',
+        transforms=[dict(type='Resize', scale=scale, keep_ratio=True)],
+    )
+    for scale in scales
 ]
 train_dataloader = dict(
     dataset=dict(

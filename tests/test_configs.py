@@ -21,14 +21,15 @@ def without_weights(cfg):
     if isinstance(cfg, dict):
         if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
             cfg.pop('init_cfg')
-        for value in cfg.values():
+    if isinstance(cfg, (dict, list)):
+        for value in cfg.values() if isinstance(cfg, dict) else cfg:
             without_weights(value)
 
 
 def shrink(model):
     """Shorter fully connected layers: those of VGG16 have 120 million parameters."""
     head = model.roi_head
-    if 'shared_head' in head and head.shared_head.type == 'wsl_plugins.FCSharedHead':
+    if getattr(head.shared_head, 'type', None) == 'wsl_plugins.FCSharedHead':
         head.shared_head.fc_channels = (32, 32)
         head.in_channels = 32
 

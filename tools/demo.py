@@ -71,8 +71,8 @@ def main() -> None:
     guess = json.loads(stats.read_text())
     rows = [
         ['', 'mAP, test images', 'CorLoc, training images'],
-        ['a random proposal', '', f'{guess["corloc_random"]:.1f}'],
-        ['the largest proposal', '', f'{guess["corloc_largest"]:.1f}'],
+        ['a random proposal', '', f'{100 * guess["corloc_random"]:.1f}'],
+        ['the largest proposal', '', f'{100 * guess["corloc_largest"]:.1f}'],
         ['after its first epoch', f'{100 * first_epoch:.1f}', ''],
         [args.config.stem, f'{100 * mean_ap:.1f}', f'{found:.1f}'],
     ]

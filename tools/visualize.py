@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--blank',
         action='store_true',
-        help='draw the boxes on white, for pictures whose photographs may not be passed on',
+        help='draw the boxes on grey, for pictures whose photographs may not be passed on',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='as in test.py'
@@ -65,7 +65,7 @@ def draw(model: torch.nn.Module, data: dict, score_thr: float, blank: bool) -> n
     (result,) = model.predict(batch['inputs'], batch['data_samples'])
     image = mmcv.imread(sample.img_path, channel_order='rgb')
     if blank:
-        image[:] = 255
+        image[:] = 240
     return detection_panels(image, result.cpu(), targets, model.dataset_meta['classes'], score_thr)
 
 

@@ -23,12 +23,12 @@ def test_panels():
     )
     image = np.full((100, 160, 3), 255, np.uint8)
     panels = detection_panels(image, sample, [targets], ('cat',), score_thr=0.5)
-    assert panels.shape == (28 + 200, 3 * 320, 3)
+    assert panels.shape == (28 + 200, 3 * 324, 3)
     assert (image == 255).all() and sample.gt_instances.bboxes.tolist() == [truth]
 
     def drawn(panel, box):
         """Whether the left edge of a box (in pixels of the image) is coloured in a panel."""
-        x, top, bottom = 2 * int(box[0]) + 320 * panel, 28 + 2 * int(box[1]), 28 + 2 * int(box[3])
+        x, top, bottom = 2 * int(box[0]) + 324 * panel, 28 + 2 * int(box[1]), 28 + 2 * int(box[3])
         edge = panels[top + 40 : bottom, max(x - 3, 0) : x + 4]
         return (edge.min(axis=(1, 2)) < 250).mean() > 0.9
 

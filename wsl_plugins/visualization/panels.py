@@ -12,6 +12,7 @@ from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 
 _TITLE_HEIGHT = 28
+_GAP = 4
 
 
 def detection_panels(
@@ -20,7 +21,7 @@ def detection_panels(
     pseudo_labels: Sequence[PseudoLabels],
     classes: Sequence[str],
     score_thr: float = 0.3,
-    min_width: int = 320,
+    min_width: int = 240,
 ) -> np.ndarray:
     """Draw an image's ground truth, the pseudo boxes that teach each branch, and its detections.
 
@@ -34,7 +35,7 @@ def detection_panels(
         min_width: smaller images are enlarged by a whole number until they are this wide.
 
     Returns:
-        (H' + title, (K + 2) * W', 3) uint8 RGB.
+        (H' + 28, (K + 2) * (W' + 4), 3) uint8 RGB: a title above each panel, a gap to its right.
 
     Example:
         >>> picture = detection_panels(image, sample, [], classes=('cat', 'dog'))
@@ -67,7 +68,8 @@ def detection_panels(
             draw_pred='pred_instances' in content,
             pred_score_thr=threshold,
         )
-        drawn.append(np.concatenate([_title(title, image.shape[1]), visualizer.get_image()]))
+        panel = np.concatenate([_title(title, image.shape[1]), visualizer.get_image()])
+        drawn.append(np.pad(panel, ((0, 0), (0, _GAP), (0, 0)), constant_values=255))
     return np.concatenate(drawn, axis=1)
 
 

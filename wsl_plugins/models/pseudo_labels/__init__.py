@@ -1,4 +1,5 @@
 from .base import PseudoLabels, PseudoLabelSampler
+from .mist_sampler import MISTSampler
 from .oicr_sampler import OICRSampler
 
-__all__ = ['OICRSampler', 'PseudoLabelSampler', 'PseudoLabels']
+__all__ = ['MISTSampler', 'OICRSampler', 'PseudoLabelSampler', 'PseudoLabels']

@@ -31,13 +31,12 @@ class PseudoLabelSampler(metaclass=ABCMeta):
     """Turns the scores of a teacher into :class:`PseudoLabels`: a pure function of (boxes, scores,
     image labels).
 
-    A subclass picks pseudo boxes; here each proposal takes the picked box of highest IoU (the first
-    one on ties): label = its class if the IoU exceeds ``fg_iou_thr``, else background; weight =
-    teacher score of that pseudo box. With nothing picked (an image without labels) every weight is
-    0.
+    A subclass picks pseudo boxes and matches them with the proposals: a foreground proposal takes
+    the class of its pseudo box, the others are background; weight = teacher score of the pseudo
+    box. With nothing picked (an image without labels) every weight is 0.
 
     Args:
-        fg_iou_thr: a proposal is foreground if its IoU with its pseudo box is greater. Default 0.5.
+        fg_iou_thr: IoU with a pseudo box from which on a proposal is foreground. Default 0.5.
     """
 
     def __init__(self, fg_iou_thr: float = 0.5) -> None:
@@ -48,6 +47,11 @@ class PseudoLabelSampler(metaclass=ABCMeta):
         self, boxes: Tensor, scores: Tensor, classes: list[int]
     ) -> tuple[list[int], list[int]]:
         """Pseudo boxes of the image's classes: indices of proposals, and the class of each."""
+
+    @abstractmethod
+    def match(self, ious: Tensor, box_scores: Tensor, box_labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Pseudo box (R,) of each proposal, and whether the proposal is foreground (R,), from the
+        IoUs (R, P) with pseudo boxes, and the scores (P,) and classes (P,) of these."""
 
     @torch.no_grad()
     def __call__(self, boxes: Tensor, scores: Tensor, image_labels: Tensor) -> PseudoLabels:
@@ -81,7 +85,8 @@ class PseudoLabelSampler(metaclass=ABCMeta):
             return PseudoLabels(
                 background, scores.new_zeros(num_boxes), boxes, picked, picked_labels
             )
-        ious, match = bbox_overlaps(boxes.float(), boxes[picked].float()).max(dim=1)
-        labels = torch.where(ious > self.fg_iou_thr, picked_labels[match], num_classes)
-        weights = scores[picked, picked_labels][match]
-        return PseudoLabels(labels, weights, boxes[picked][match], picked, picked_labels)
+        ious = bbox_overlaps(boxes.float(), boxes[picked].float())
+        box_scores = scores[picked, picked_labels]
+        match, foreground = self.match(ious, box_scores, picked_labels)
+        labels = torch.where(foreground, picked_labels[match], num_classes)
+        return PseudoLabels(labels, box_scores[match], boxes[picked][match], picked, picked_labels)

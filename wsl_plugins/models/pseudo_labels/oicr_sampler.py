@@ -16,8 +16,11 @@ class OICRSampler(PseudoLabelSampler):
     class that finds none left (fewer proposals than classes) gets no pseudo box. The first of equal
     scores wins.
 
+    Each proposal takes the pseudo box of highest IoU (the first one on ties) and is foreground if
+    that exceeds ``fg_iou_thr``.
+
     Args:
-        fg_iou_thr: see :class:`PseudoLabelSampler`. Default 0.5.
+        fg_iou_thr: Default 0.5, exclusive.
 
     Example:
         >>> boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60]])
@@ -37,3 +40,7 @@ class OICRSampler(PseudoLabelSampler):
             picked.append(index)
             scores[index] = -1  # below every score
         return picked, classes[: len(boxes)]
+
+    def match(self, ious: Tensor, box_scores: Tensor, box_labels: Tensor) -> tuple[Tensor, Tensor]:
+        best, match = ious.max(dim=1)
+        return match, best > self.fg_iou_thr

@@ -1,0 +1,129 @@
+"""MIST's pseudo labels against a plain-loop transcription of algorithm 1."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from wsl_plugins.models.pseudo_labels import MISTSampler
+
+
+def iou(a, b):
+    """In float32, as the boxes are, so that both sides of a threshold agree."""
+    a, b = np.float32(a), np.float32(b)
+    width = max(np.float32(0), min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(np.float32(0), min(a[3], b[3]) - max(a[1], b[1]))
+    inter = width * height
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inter
+    return inter / max(union, np.float32(1e-6))
+
+
+def slow_pick(boxes, scores, classes, p, tau, suppress_by, rounding):
+    """Algorithm 1, one candidate at a time; classes in ascending order."""
+    picked = []
+    for c in classes:
+        order = sorted(range(len(boxes)), key=lambda r: -scores[r][c])  # stable
+        exact = p * len(boxes)
+        count = {'floor': math.floor(exact + 1e-9), 'ceil': math.ceil(exact - 1e-9)}[rounding]
+        candidates = order[: max(1, count)]
+        kept = []
+        for i, r in enumerate(candidates):
+            rivals = kept if suppress_by == 'kept' else candidates[:i]
+            if all(iou(boxes[r], boxes[q]) < np.float32(tau) for q in rivals):
+                kept.append(r)
+        picked += [(r, c) for r in kept]
+    return picked
+
+
+def slow_assign(boxes, scores, picked, num_classes, conflict, threshold=0.5):
+    labels, weights, matched = [], [], []
+    for box in boxes:
+        overlaps = [iou(box, boxes[r]) for r, _ in picked]
+        chosen = int(np.argmax(overlaps))  # first of equal ones
+        foreground = overlaps[chosen] >= threshold
+        if foreground and conflict == 'score':
+            best = {}  # per class its pseudo box of highest IoU
+            for index, (_, c) in enumerate(picked):
+                if c not in best or overlaps[index] > overlaps[best[c]]:
+                    best[c] = index
+            top = -1.0
+            for c in sorted(best):
+                score = scores[picked[best[c]][0]][c]
+                if overlaps[best[c]] >= threshold and score > top:
+                    top, chosen = score, best[c]
+        r, c = picked[chosen]
+        labels.append(c if foreground else num_classes)
+        weights.append(scores[r][c])
+        matched.append(boxes[r])
+    return labels, weights, matched
+
+
+def random_bag(generator):
+    """Boxes on a coarse grid (duplicates, zero areas, IoUs on the thresholds), tied scores."""
+    num = int(torch.randint(1, 40, (1,), generator=generator))
+    corner = torch.randint(0, 8, (num, 2), generator=generator)
+    boxes = torch.cat([corner, corner + torch.randint(0, 7, (num, 2), generator=generator)], 1)
+    scores = torch.randint(0, 6, (num, 4), generator=generator) / 8
+    return boxes.float(), scores, torch.randint(0, 2, (4,), generator=generator)
+
+
+@pytest.mark.parametrize('suppress_by', ['kept', 'all'])
+@pytest.mark.parametrize('conflict', ['score', 'iou'])
+@pytest.mark.parametrize('p, tau, rounding', [(0.15, 0.2, 'floor'), (0.5, 0.3, 'ceil')])
+def test_equals_the_loop_on_random_bags(suppress_by, conflict, p, tau, rounding):
+    generator = torch.Generator().manual_seed(0)
+    sampler = MISTSampler(p, tau, rounding, suppress_by, conflict)
+    for _ in range(250):
+        boxes, scores, y = random_bag(generator)
+        got = sampler(boxes, scores, y)
+        lists = boxes.tolist(), scores.tolist()
+        classes = y.nonzero().flatten().tolist()
+        picked = slow_pick(*lists, classes, p, tau, suppress_by, rounding)
+        assert list(zip(got.picked.tolist(), got.picked_labels.tolist(), strict=True)) == picked
+        if not picked:
+            assert (got.weights == 0).all() and (got.labels == 4).all()
+            continue
+        labels, weights, matched = slow_assign(*lists, picked, 4, conflict)
+        assert got.labels.tolist() == labels
+        assert got.weights.tolist() == weights
+        assert got.matched_boxes.tolist() == matched
+
+
+def test_conflict_goes_to_the_higher_score():
+    """The last box overlaps the cat's pseudo box more, but the dog's scores higher."""
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 16], [0, 0, 10, 12]])
+    scores = torch.tensor([[0.6, 0.1], [0.2, 0.8], [0.1, 0.1]])
+    y = torch.tensor([1, 1])
+    kinds = {c: MISTSampler(0.34, conflict=c)(boxes, scores, y) for c in ('score', 'iou')}
+    assert kinds['score'].labels.tolist()[2] == 1 and kinds['iou'].labels.tolist()[2] == 0
+    assert kinds['score'].weights[2] == 0.8 and kinds['iou'].weights[2] == 0.6
+
+
+def test_several_instances_where_oicr_finds_one():
+    boxes = torch.tensor([[0.0, 0, 10, 10], [40, 0, 50, 10], [80, 0, 90, 10], [0, 0, 100, 50]])
+    scores = torch.tensor([[0.5], [0.3], [0.2], [0.1]])
+    got = MISTSampler(top_ratio=0.75)(boxes, scores, torch.tensor([1]))
+    assert got.picked.tolist() == [0, 1, 2] and got.labels.tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize('num, y', [(0, [1, 0]), (3, [0, 0]), (1, [1, 1]), (5, [1, 0])])
+def test_small_bags_and_equal_scores(num, y):
+    boxes = random_bag(torch.Generator().manual_seed(0))[0][:1].repeat(num, 1)
+    got = MISTSampler()(boxes, torch.full((num, 2), 0.25), torch.tensor(y))
+    assert len(got.labels) == num and got.weights.isfinite().all()
+    assert len(got.picked) == (sum(y) if num else 0)
+
+
+@pytest.mark.parametrize(
+    'option, message',
+    [
+        (dict(rounding='up'), "rounding must be one of .*, got 'up'"),
+        (dict(suppress_by='none'), "suppress_by must be one of .*, got 'none'"),
+        (dict(conflict='first'), "conflict must be one of .*, got 'first'"),
+        (dict(top_ratio=0.0), r'top_ratio must be in \(0, 1\], got 0.0'),
+    ],
+)
+def test_bad_options(option, message):
+    with pytest.raises(ValueError, match=message):
+        MISTSampler(**option)

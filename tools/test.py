@@ -1,7 +1,7 @@
 """Test (and evaluate) a model; the flags are those of mmdetection's ``tools/test.py``.
 
 Example:
-    python tools/test.py configs/oicr/oicr_demo.py work_dirs/demo/epoch_8.pth --show-dir shown
+    python tools/test.py configs/oicr/oicr_demo.py work_dirs/demo/epoch_12.pth --show-dir shown
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Pictures of a weakly supervised detector: ground truth, pseudo boxes of each branch, detections.
 
 Example:
-    python tools/visualize.py configs/oicr/oicr_demo.py work_dirs/oicr_demo/epoch_20.pth --out shown
+    python tools/visualize.py configs/oicr/oicr_demo.py work_dirs/oicr_demo/epoch_12.pth --out shown
 """
 
 import argparse

@@ -1,8 +1,5 @@
 """Registered models; imported by the registry at the first look-up."""
 
-from .backbones import *  # noqa: F403
-from .losses import *  # noqa: F403
-from .mil_heads import *  # noqa: F403
-from .pseudo_labels import *  # noqa: F403
-from .roi_heads import *  # noqa: F403
-from .tta import *  # noqa: F403
+from . import backbones, losses, mil_heads, pseudo_labels, roi_heads, tta
+
+__all__ = ['backbones', 'losses', 'mil_heads', 'pseudo_labels', 'roi_heads', 'tta']

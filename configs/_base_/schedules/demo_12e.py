@@ -12,3 +12,4 @@ optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=1e-2),
     paramwise_cfg=None,
 )
+randomness = dict(seed=0)

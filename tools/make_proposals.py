@@ -11,7 +11,7 @@ from wsl_plugins.proposals.selective_search import MODES
 EXAMPLE = """example:
   python tools/make_proposals.py data/VOCdevkit/VOC2007/JPEGImages \\
       --ids-file data/VOCdevkit/VOC2007/ImageSets/Main/trainval.txt \\
-      --out data/VOCdevkit/VOC2007/proposals/selective_search_fast_trainval.npz
+      --out data/VOCdevkit/proposals/voc2007_trainval_selective_search.npz
 
 A run that was stopped continues when the same command is given again. The file does not depend on
 the number of workers or on interruptions."""

@@ -62,11 +62,14 @@ def draw(model: torch.nn.Module, data: dict, score_thr: float, blank: bool) -> n
         targets = model.roi_head.pseudo_labels(feats, [sample.proposals], sample.image_labels[None])
         scale = sample.proposals.bboxes.new_tensor(sample.scale_factor).repeat(2)
         targets = [t._replace(matched_boxes=t.matched_boxes / scale) for (t,) in targets]
-    (result,) = model.predict(batch['inputs'], batch['data_samples'])
+    (detections,) = model.roi_head.predict(
+        feats, [sample.proposals], batch['data_samples'], rescale=True
+    )
+    sample.pred_instances = detections
     image = mmcv.imread(sample.img_path, channel_order='rgb')
     if blank:
         image[:] = 240
-    return detection_panels(image, result.cpu(), targets, model.dataset_meta['classes'], score_thr)
+    return detection_panels(image, sample, targets, model.dataset_meta['classes'], score_thr)
 
 
 def main() -> None:

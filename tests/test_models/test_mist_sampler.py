@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from wsl_plugins.models.pseudo_labels import MISTSampler
+from wsl_plugins.models.pseudo_labels import MISTSampler, OICRSampler, PCLSampler
+from wsl_plugins.models.pseudo_labels.mist_sampler import top_indices
 
 
 def iou(a, b):
@@ -100,6 +101,27 @@ def test_conflict_goes_to_the_higher_score():
     assert kinds['score'].weights[2] == 0.8 and kinds['iou'].weights[2] == 0.6
 
 
+@pytest.mark.parametrize('values', [(0.25, 0.5), (0.25, 0.5, math.nan), (math.nan,)])
+def test_top_indices_are_those_of_a_stable_sort(values):
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(100):
+        num, count = sorted(torch.randint(1, 30, (2,), generator=generator).tolist(), reverse=True)
+        scores = torch.tensor(values)[torch.randint(0, len(values), (num,), generator=generator)]
+        expected = scores.sort(descending=True, stable=True).indices[:count]
+        assert torch.equal(top_indices(scores, count), expected)
+
+
+@pytest.mark.parametrize('sampler', [OICRSampler, PCLSampler, MISTSampler])
+def test_nan_scores_do_not_crash(sampler):
+    """Half precision may overflow in a step that the loss scaler then skips."""
+    boxes = random_bag(torch.Generator().manual_seed(3))[0]
+    for share in (1, 2):
+        scores = torch.rand(len(boxes), 2)
+        scores[::share] = math.nan
+        got = sampler()(boxes, scores, torch.tensor([1, 1]))
+        assert len(got.picked) >= 2 and len(got.labels) == len(boxes) > 2
+
+
 def test_several_instances_where_oicr_finds_one():
     boxes = torch.tensor([[0.0, 0, 10, 10], [40, 0, 50, 10], [80, 0, 90, 10], [0, 0, 100, 50]])
     scores = torch.tensor([[0.5], [0.3], [0.2], [0.1]])
@@ -122,6 +144,7 @@ def test_small_bags_and_equal_scores(num, y):
         (dict(suppress_by='none'), "suppress_by must be one of .*, got 'none'"),
         (dict(conflict='first'), "conflict must be one of .*, got 'first'"),
         (dict(top_ratio=0.0), r'top_ratio must be in \(0, 1\], got 0.0'),
+        (dict(nms_iou_thr=0.0), r'nms_iou_thr must be in \(0, 1\], got 0.0'),
     ],
 )
 def test_bad_options(option, message):

@@ -5,6 +5,9 @@ import torch
 
 from wsl_plugins.models.mil_heads import weighted_cross_entropy
 from wsl_plugins.models.pseudo_labels import OICRSampler
+from wsl_plugins.models.pseudo_labels.base import box_ious
+
+from mmdet.structures.bbox import bbox_overlaps
 
 
 def iou(a, b):
@@ -76,6 +79,16 @@ def test_exactly_half_overlap_is_background():
     assert OICRSampler(fg_iou_thr=0.49)(
         boxes, torch.tensor([[0.9], [0.1]]), torch.tensor([1])
     ).labels.tolist() == [0, 0]
+
+
+def test_ious_are_mmdets_bit_for_bit():
+    generator = torch.Generator().manual_seed(0)
+    for scale in (0.01, 1.0, 33.3):
+        rows, columns = (scale * integer_boxes(n, generator) for n in (40, 90))
+        assert torch.equal(box_ious(rows, columns), bbox_overlaps(rows, columns))
+    assert box_ious(rows[:0], columns).shape == (0, 90)
+    got = box_ious(torch.tensor([[0.0, 0, 10, 10]]), torch.tensor([[5.0, 0, 15, 10], [3, 3, 3, 9]]))
+    torch.testing.assert_close(got, torch.tensor([[1 / 3, 0]]))
 
 
 @pytest.mark.parametrize('num, y', [(0, [1, 0]), (3, [0, 0]), (1, [1, 1])])

@@ -1,5 +1,6 @@
 from .base import PseudoLabels, PseudoLabelSampler
 from .mist_sampler import MISTSampler
 from .oicr_sampler import OICRSampler
+from .pcl_sampler import PCLSampler
 
-__all__ = ['MISTSampler', 'OICRSampler', 'PseudoLabelSampler', 'PseudoLabels']
+__all__ = ['MISTSampler', 'OICRSampler', 'PCLSampler', 'PseudoLabelSampler', 'PseudoLabels']

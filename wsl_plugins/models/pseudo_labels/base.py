@@ -6,8 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmdet.structures.bbox import bbox_overlaps
-
 
 class PseudoLabels(NamedTuple):
     """Supervision of one refinement branch on one image of R proposals and C classes.
@@ -16,6 +14,7 @@ class PseudoLabels(NamedTuple):
         labels: (R,) int64, 0..C-1 or background = C.
         weights: (R,) float32, 0 = ignored.
         matched_boxes: (R, 4) the pseudo box of each proposal (its own box where there is none).
+        match: (R,) int64, which pseudo box that is, 0..P-1 (0 where there is none).
         picked: (P,) int64, the proposals picked as pseudo boxes.
         picked_labels: (P,) int64, their classes.
     """
@@ -23,6 +22,7 @@ class PseudoLabels(NamedTuple):
     labels: Tensor
     weights: Tensor
     matched_boxes: Tensor
+    match: Tensor
     picked: Tensor
     picked_labels: Tensor
 
@@ -31,27 +31,38 @@ class PseudoLabelSampler(metaclass=ABCMeta):
     """Turns the scores of a teacher into :class:`PseudoLabels`: a pure function of (boxes, scores,
     image labels).
 
-    A subclass picks pseudo boxes and matches them with the proposals: a foreground proposal takes
-    the class of its pseudo box, the others are background; weight = teacher score of the pseudo
-    box. With nothing picked (an image without labels) every weight is 0.
+    A subclass picks pseudo boxes and may say how proposals are matched with them: a foreground
+    proposal takes the class of its pseudo box, the others are background; weight = score of the
+    pseudo box. With nothing picked (an image without labels) every weight is 0.
 
     Args:
         fg_iou_thr: IoU with a pseudo box from which on a proposal is foreground. Default 0.5.
+        ignore_iou_thr: a proposal whose IoU with every pseudo box is below this gets weight 0.
+            Default 0: none is ignored.
     """
 
-    def __init__(self, fg_iou_thr: float = 0.5) -> None:
+    def __init__(self, fg_iou_thr: float = 0.5, ignore_iou_thr: float = 0.0) -> None:
         self.fg_iou_thr = fg_iou_thr
+        self.ignore_iou_thr = ignore_iou_thr
 
     @abstractmethod
     def pick(
         self, boxes: Tensor, scores: Tensor, classes: list[int]
-    ) -> tuple[list[int], list[int]]:
-        """Pseudo boxes of the image's classes: indices of proposals, and the class of each."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pseudo boxes of the image's classes: indices of proposals, classes and scores, (P,) each,
+        one class after another.
 
-    @abstractmethod
-    def match(self, ious: Tensor, box_scores: Tensor, box_labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Pseudo box (R,) of each proposal, and whether the proposal is foreground (R,), from the
-        IoUs (R, P) with pseudo boxes, and the scores (P,) and classes (P,) of these."""
+        ``boxes`` are (R, 4) float32, ``scores`` (R, C) float32, R >= 1; ``classes`` are ascending
+        and at least one.
+        """
+
+    def match(
+        self, ious: Tensor, box_scores: Tensor, box_labels: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Per proposal (R,): its pseudo box, whether it is foreground, its highest IoU; from the
+        IoUs (P, R) of pseudo boxes, and the scores (P,) and classes (P,) of these."""
+        best, match = ious.max(dim=0)
+        return match, best >= self.fg_iou_thr, best
 
     @torch.no_grad()
     def __call__(self, boxes: Tensor, scores: Tensor, image_labels: Tensor) -> PseudoLabels:
@@ -75,18 +86,37 @@ class PseudoLabelSampler(metaclass=ABCMeta):
             raise ValueError(
                 f'{scores.shape[1]} columns of scores do not fit {num_classes} image labels'
             )
+        boxes = boxes.float()
         scores = scores[:, :num_classes].float()
         classes = image_labels.nonzero().flatten().tolist()
-        picked, picked_labels = self.pick(boxes, scores, classes) if num_boxes else ([], [])
-        picked = torch.tensor(picked, dtype=torch.long, device=boxes.device)
-        picked_labels = torch.tensor(picked_labels, dtype=torch.long, device=boxes.device)
-        if not len(picked):
-            background = torch.full((num_boxes,), num_classes, device=boxes.device)
+        if not (num_boxes and classes):
+            none = torch.zeros(0, dtype=torch.long, device=boxes.device)
+            match = none.new_zeros(num_boxes)
             return PseudoLabels(
-                background, scores.new_zeros(num_boxes), boxes, picked, picked_labels
+                match + num_classes, scores.new_zeros(num_boxes), boxes, match, none, none
             )
-        ious = bbox_overlaps(boxes.float(), boxes[picked].float())
-        box_scores = scores[picked, picked_labels]
-        match, foreground = self.match(ious, box_scores, picked_labels)
+        picked, picked_labels, box_scores = self.pick(boxes, scores, classes)
+        pseudo_boxes = boxes[picked]
+        match, foreground, best = self.match(
+            box_ious(pseudo_boxes, boxes), box_scores, picked_labels
+        )
         labels = torch.where(foreground, picked_labels[match], num_classes)
-        return PseudoLabels(labels, box_scores[match], boxes[picked][match], picked, picked_labels)
+        weights = box_scores[match]
+        if self.ignore_iou_thr > 0:
+            weights = torch.where(best < self.ignore_iou_thr, 0, weights)
+        return PseudoLabels(labels, weights, pseudo_boxes[match], match, picked, picked_labels)
+
+
+def box_ious(rows: Tensor, columns: Tensor) -> Tensor:
+    """IoUs (P, R) of boxes (P, 4) and (R, 4); 0 for boxes without area.
+
+    The numbers of mmdet's ``bbox_overlaps``, which spends most of its time on arrays (P, R, 2).
+    """
+    left, top, right, bottom = columns.t().contiguous()
+    row_left, row_top, row_right, row_bottom = rows.t().contiguous()[..., None]
+    inter = torch.minimum(right, row_right).sub_(torch.maximum(left, row_left)).clamp_(min=0)
+    height = torch.minimum(bottom, row_bottom).sub_(torch.maximum(top, row_top)).clamp_(min=0)
+    inter.mul_(height)
+    areas = (right - left) * (bottom - top)
+    row_areas = (row_right - row_left) * (row_bottom - row_top)
+    return inter.div_((areas + row_areas).sub_(inter).clamp_(min=1e-6))

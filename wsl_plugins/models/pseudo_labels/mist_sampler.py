@@ -9,9 +9,7 @@ from torchvision.ops import nms
 
 from wsl_plugins.registry import TASK_UTILS
 
-from mmdet.structures.bbox import bbox_overlaps
-
-from .base import PseudoLabelSampler
+from .base import PseudoLabelSampler, box_ious
 
 _ROUNDING = {'floor': math.floor, 'ceil': math.ceil, 'round': round}
 
@@ -62,8 +60,9 @@ class MISTSampler(PseudoLabelSampler):
         ):
             if value not in allowed:
                 raise ValueError(f'{name} must be one of {allowed}, got {value!r}')
-        if not 0 < top_ratio <= 1:
-            raise ValueError(f'top_ratio must be in (0, 1], got {top_ratio}')
+        for name, value in (('top_ratio', top_ratio), ('nms_iou_thr', nms_iou_thr)):
+            if not 0 < value <= 1:
+                raise ValueError(f'{name} must be in (0, 1], got {value}')
         self.top_ratio = top_ratio
         self.nms_iou_thr = nms_iou_thr
         self.rounding = rounding
@@ -72,35 +71,44 @@ class MISTSampler(PseudoLabelSampler):
 
     def pick(
         self, boxes: Tensor, scores: Tensor, classes: list[int]
-    ) -> tuple[list[int], list[int]]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         exact = round(self.top_ratio * len(boxes), 6)  # 0.29 * 100 is a little less than 29
         count = max(1, _ROUNDING[self.rounding](exact))
         suppress = _better_kept if self.suppress_by == 'kept' else _better_any
-        picked: list[int] = []
-        labels: list[int] = []
-        for label in classes:
-            candidates = scores[:, label].sort(descending=True, stable=True).indices[:count]
-            kept = candidates[suppress(boxes[candidates].float(), self.nms_iou_thr)].tolist()
-            picked += kept
-            labels += [label] * len(kept)
-        return picked, labels
+        kept = []
+        for column in scores.t()[classes]:
+            ranked = top_indices(column, count)
+            kept.append(ranked[suppress(boxes[ranked], self.nms_iou_thr)])
+        sizes = torch.tensor([len(k) for k in kept])
+        labels = torch.tensor(classes).repeat_interleave(sizes).to(boxes.device)
+        picked = torch.cat(kept)
+        return picked, labels, scores[picked, labels]
 
-    def match(self, ious: Tensor, box_scores: Tensor, box_labels: Tensor) -> tuple[Tensor, Tensor]:
-        best, match = ious.max(dim=1)
+    def match(
+        self, ious: Tensor, box_scores: Tensor, box_labels: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        # per class its pseudo box of highest IoU; then one of the classes
+        sizes = box_labels.unique_consecutive(return_counts=True)[1]
+        parts = [part.max(dim=0) for part in ious.split(sizes.tolist())]
+        iou, index = (torch.stack(values) for values in zip(*parts, strict=True))
+        index += (sizes.cumsum(0) - sizes)[:, None]
+        best = iou.amax(dim=0)
         foreground = best >= self.fg_iou_thr
+        rank = iou
         if self.conflict == 'score':
-            # per class the pseudo box of highest IoU; of those that match, the highest score
-            per_class = []
-            for label in box_labels.unique():
-                own = (box_labels == label).nonzero().flatten()
-                iou, index = ious[:, own].max(dim=1)
-                index = own[index]
-                score = torch.where(iou >= self.fg_iou_thr, box_scores[index], -1)
-                per_class.append((score, index))
-            scores, indices = (torch.stack(parts) for parts in zip(*per_class, strict=True))
-            chosen = indices.gather(0, scores.argmax(dim=0, keepdim=True))[0]
-            match = torch.where(foreground, chosen, match)
-        return match, foreground
+            score_if_matched = torch.where(iou >= self.fg_iou_thr, box_scores[index], -1)
+            rank = torch.where(foreground, score_if_matched, iou)
+        chosen = rank.max(dim=0, keepdim=True).indices
+        return index.gather(0, chosen)[0], foreground, best
+
+
+def top_indices(scores: Tensor, count: int) -> Tensor:
+    """The first ``count`` indices of a stable descending sort of scores (R,), without sorting
+    all."""
+    # "not below" and not "at least": a NaN counts as the highest, as in sort
+    candidates = (~(scores < scores.topk(count).values[-1])).nonzero().flatten()
+    order = scores[candidates].sort(descending=True, stable=True).indices
+    return candidates[order[:count]]
 
 
 def _better_kept(boxes: Tensor, threshold: float) -> Tensor:
@@ -113,5 +121,5 @@ def _better_kept(boxes: Tensor, threshold: float) -> Tensor:
 
 def _better_any(boxes: Tensor, threshold: float) -> Tensor:
     """Indices of boxes, in descending order, that overlap no better one."""
-    overlap = bbox_overlaps(boxes, boxes) >= threshold
-    return (~overlap.tril(diagonal=-1).any(dim=1)).nonzero().flatten()
+    with_better = box_ious(boxes, boxes).tril_(diagonal=-1).amax(dim=1)
+    return (with_better < threshold).nonzero().flatten()

@@ -1,5 +1,6 @@
 """OICR's pseudo labels: the best proposal of each class."""
 
+import torch
 from torch import Tensor
 
 from wsl_plugins.registry import TASK_UTILS
@@ -32,15 +33,18 @@ class OICRSampler(PseudoLabelSampler):
 
     def pick(
         self, boxes: Tensor, scores: Tensor, classes: list[int]
-    ) -> tuple[list[int], list[int]]:
-        scores = scores.clone()
-        picked: list[int] = []
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        left = scores.clone()
+        picked = []
         for label in classes[: len(boxes)]:
-            index = int(scores[:, label].argmax())
-            picked.append(index)
-            scores[index] = -1  # below every score
-        return picked, classes[: len(boxes)]
+            picked.append(left[:, label].argmax())
+            left[picked[-1]] = -1  # below every score
+        picked = torch.stack(picked)
+        labels = torch.tensor(classes[: len(boxes)], device=boxes.device)
+        return picked, labels, scores[picked, labels]
 
-    def match(self, ious: Tensor, box_scores: Tensor, box_labels: Tensor) -> tuple[Tensor, Tensor]:
-        best, match = ious.max(dim=1)
-        return match, best > self.fg_iou_thr
+    def match(
+        self, ious: Tensor, box_scores: Tensor, box_labels: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        best, match = ious.max(dim=0)
+        return match, best > self.fg_iou_thr, best

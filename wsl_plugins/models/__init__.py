@@ -1,5 +1,23 @@
 """Registered models; imported by the registry at the first look-up."""
 
-from . import backbones, losses, mil_heads, pseudo_labels, roi_heads, tta
+from . import (
+    backbones,
+    detectors,
+    layers,
+    losses,
+    mil_heads,
+    pseudo_labels,
+    roi_heads,
+    tta,
+)
 
-__all__ = ['backbones', 'losses', 'mil_heads', 'pseudo_labels', 'roi_heads', 'tta']
+__all__ = [
+    'backbones',
+    'detectors',
+    'layers',
+    'losses',
+    'mil_heads',
+    'pseudo_labels',
+    'roi_heads',
+    'tta',
+]

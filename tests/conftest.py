@@ -1,6 +1,9 @@
 """Shared pieces: small detectors and batches for the models' tests."""
 
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -67,10 +70,12 @@ def random_boxes(
 
 @pytest.fixture
 def make_detector():
-    """Build the small detector; keyword arguments go to its RoI head."""
+    """Build the small detector; ``detector`` changes its settings, keyword arguments go to its RoI
+    head."""
 
-    def make(std=0.1, **roi_head):
+    def make(std=0.01, detector=(), **roi_head):
         cfg = copy.deepcopy(DETECTOR)
+        cfg.update(detector)
         cfg['roi_head'].update(roi_head)
         torch.manual_seed(0)
         model = MODELS.build(ConfigDict(cfg))
@@ -115,3 +120,30 @@ def make_batch():
         return dict(inputs=inputs, data_samples=samples)
 
     return make
+
+
+@pytest.fixture
+def run_two_processes():
+    """Run ``python SCRIPT FOLDER RANK`` for the ranks 0 and 1 side by side; both must succeed."""
+
+    def run(script, folder):
+        env = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1'}
+        processes = [
+            subprocess.Popen(
+                [sys.executable, script, str(folder), str(rank)],
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for rank in range(2)
+        ]
+        try:
+            outputs = [process.communicate(timeout=120)[0] for process in processes]
+        finally:  # a process that hangs must not outlive the test
+            for process in processes:
+                process.kill()
+        for process, output in zip(processes, outputs, strict=True):
+            assert process.returncode == 0, output[-3000:]
+
+    return run

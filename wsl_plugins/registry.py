@@ -27,9 +27,11 @@ def _child(name: str, *locations: str) -> root.Registry:
 
 
 MODELS = _child('MODELS', 'models')
+MODEL_WRAPPERS = _child('MODEL_WRAPPERS', 'models.detectors')
 TASK_UTILS = _child('TASK_UTILS', 'models')
 DATASETS = _child('DATASETS', 'datasets')
 TRANSFORMS = _child('TRANSFORMS', 'datasets.transforms')
 METRICS = _child('METRICS', 'evaluation.metrics')
 HOOKS = _child('HOOKS', 'engine.hooks')
 OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS', 'engine.optimizers')
+OPTIM_WRAPPER_CONSTRUCTORS = _child('OPTIM_WRAPPER_CONSTRUCTORS', 'engine.optimizers')

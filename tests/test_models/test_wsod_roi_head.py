@@ -61,7 +61,7 @@ def test_branches_teach_each_other_in_order(make_detector, make_batch):
     teacher = head.mil_head(feats, [len(boxes)])
     for k, weight in enumerate((1.0, 0.5)):
         target = head.sampler(boxes, teacher.detach(), torch.tensor(LABELS[0]))
-        logits = head.refine_heads[k](feats)
+        logits, _ = head.refine_heads[k](feats)
         expected = weight * weighted_cross_entropy(logits, target.labels, target.weights)
         torch.testing.assert_close(losses[f's{k}.loss_cls'], expected)
         assert expected > 0
@@ -73,11 +73,13 @@ def test_branches_teach_each_other_in_order(make_detector, make_batch):
 def test_scores_are_the_mean_of_the_branches(make_detector):
     head = make_detector().roi_head
     feats = torch.randn(4, 16)
-    expected = sum(torch.softmax(branch(feats), 1) for branch in head.refine_heads) / 3
-    torch.testing.assert_close(head.scores(feats, [4]), expected)
+    expected = sum(torch.softmax(branch(feats)[0], 1) for branch in head.refine_heads) / 3
+    torch.testing.assert_close(head.scores_and_deltas(feats, [4])[0], expected)
     wsddn = make_detector(refine_head=None).roi_head
-    torch.testing.assert_close(wsddn.scores(feats, [4])[:, :3], wsddn.mil_head(feats, [4]))
-    assert (wsddn.scores(feats, [4])[:, 3] == 0).all()
+    torch.testing.assert_close(
+        wsddn.scores_and_deltas(feats, [4])[0][:, :3], wsddn.mil_head(feats, [4])
+    )
+    assert (wsddn.scores_and_deltas(feats, [4])[0][:, 3] == 0).all()
 
 
 @pytest.mark.parametrize('device', DEVICES)

@@ -58,6 +58,48 @@ def test_mean_equals_the_loop(make_detector, make_batch, branches):
     )
 
 
+@pytest.mark.parametrize('agnostic', [False, True])
+def test_regressed_boxes_are_averaged_per_class(make_detector, make_batch, agnostic):
+    """With regression each view has its own boxes, one per class: brought back to the original
+    image one by one, averaged, then NMS per class."""
+    refine = dict(type='wsl_plugins.RefinementHead', with_reg=True, reg_class_agnostic=agnostic)
+    detector = make_detector(refine_head=refine, std=0.03).eval()
+    detector.roi_head.test_cfg, cfg = None, detector.roi_head.test_cfg
+    cfg['max_per_img'] = 20
+    _, data = views_of(make_batch)
+    views = []
+    for inputs, samples in zip(data['inputs'], data['data_samples'], strict=True):
+        (result,) = detector.test_step(dict(inputs=inputs, data_samples=samples))
+        views.append(result.pred_instances)
+    columns = 1 if agnostic else 3
+    assert views[0].bboxes.shape == (9, 4 * columns)
+    expected, spread = [], 0.0
+    for c in range(3):
+        boxes, scores = [], []
+        for r in range(9):
+            corners = []
+            for v, view in enumerate(views):
+                x1, y1, x2, y2 = view.bboxes[r].view(columns, 4)[c % columns].tolist()
+                corners.append((96 - x2, y1, 96 - x1, y2) if v == 2 else (x1, y1, x2, y2))
+            boxes.append([sum(values) / 3 for values in zip(*corners, strict=True)])
+            scores.append(sum(view.scores[r, c].item() for view in views) / 3)
+            spread = max(spread, abs(corners[0][0] - corners[2][0]))
+        kept = nms(torch.tensor(boxes), torch.tensor(scores), 0.3).tolist()
+        expected += [(scores[r], c, *boxes[r]) for r in kept]
+    assert len(expected) > 20  # the limit is at work
+    expected = sorted(expected, reverse=True)[:20]
+    assert spread > 1  # the views disagree
+
+    detector.roi_head.test_cfg = cfg
+    (result,) = WSODTTAModel(detector).test_step(views_of(make_batch)[1])
+    got = result.pred_instances
+    assert got.labels.tolist() == [e[1] for e in expected]
+    torch.testing.assert_close(got.scores, torch.tensor([e[0] for e in expected]))
+    torch.testing.assert_close(
+        got.bboxes, torch.tensor([e[2:] for e in expected]), rtol=1e-5, atol=1e-3
+    )
+
+
 def test_one_view_equals_the_detector(make_detector, make_batch):
     (expected,) = make_detector().eval().test_step(make_batch([(64, 96)], [9], LABEL))
     batch = make_batch([(64, 96)], [9], LABEL)

@@ -14,7 +14,7 @@ from wsl_plugins.registry import MODELS, TASK_UTILS
 from mmdet.models.layers import multiclass_nms
 from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
 from mmdet.structures import SampleList
-from mmdet.structures.bbox import bbox2roi
+from mmdet.structures.bbox import bbox2roi, scale_boxes
 from mmdet.utils import ConfigType, InstanceList
 
 
@@ -24,8 +24,9 @@ class WSODRoIHead(BaseRoIHead):
 
     Proposals are pooled, pass the per-proposal layers (``shared_head``) and become vectors (R, D).
     The MIL head scores them. Each refinement branch is taught by the branch before it (the first by
-    the MIL head), through the sampler's pseudo labels. Predictions are the mean softmax score of
-    the branches (WSDDN, without branches: the MIL scores), class-wise NMS after that.
+    the MIL head), through the sampler's pseudo labels. Predictions are the mean softmax score and
+    the mean box offsets of the branches (WSDDN, without branches: the MIL scores), class-wise NMS
+    after that.
 
     Args:
         bbox_roi_extractor: mmdet's RoI extractor.
@@ -36,6 +37,9 @@ class WSODRoIHead(BaseRoIHead):
         num_classes: C, the one place to set it.
         shared_head: layers per proposal, e.g. ``wsl_plugins.FCSharedHead`` or mmdet's ``ResLayer``.
             Default: none.
+        drop_layer: a :class:`wsl_plugins.models.layers.DropLayer`, e.g.
+            ``dict(type='wsl_plugins.ConcreteDropBlock', in_channels=512)``; works on the image's
+            features or on the pooled ones, in training only. Default: none.
         refine_head: configuration of one refinement branch. Default: none (WSDDN).
         sampler: pseudo-label sampler of the branches. Default: ``OICRSampler``.
         refine_loss_weights: one weight per branch; its length is the number of branches K. Default
@@ -45,7 +49,8 @@ class WSODRoIHead(BaseRoIHead):
             scores (R, C + 1) and no NMS.
         init_cfg: mmengine initialisation.
 
-    Losses: ``loss_mil`` and ``s{k}.loss_cls``, each the mean over the images of the batch.
+    Losses: ``loss_mil``, ``s{k}.loss_cls`` and, with box regression, ``s{k}.loss_bbox``, each the
+    mean over the images of the batch; and what the drop layer reports, which is not a loss.
 
     Example:
         >>> roi_head = dict(
@@ -65,6 +70,7 @@ class WSODRoIHead(BaseRoIHead):
         in_channels: int,
         num_classes: int,
         shared_head: ConfigType | None = None,
+        drop_layer: ConfigType | None = None,
         refine_head: ConfigType | None = None,
         sampler: ConfigType | None = None,
         refine_loss_weights: Sequence[float] = (1.0, 1.0, 1.0),
@@ -78,6 +84,7 @@ class WSODRoIHead(BaseRoIHead):
         self.num_classes = num_classes
         sizes = dict(in_channels=in_channels, num_classes=num_classes)
         self.bbox_roi_extractor = MODELS.build(bbox_roi_extractor)
+        self.drop_layer = MODELS.build(drop_layer) if drop_layer else None
         self.mil_head = MODELS.build({**mil_head, **sizes})
         self.refine_loss_weights = tuple(refine_loss_weights) if refine_head else ()
         self.refine_heads = ModuleList(
@@ -106,22 +113,24 @@ class WSODRoIHead(BaseRoIHead):
         pooled = self.bbox_roi_extractor(tuple(feat.float() for feat in x), rois)
         if not len(rois):  # the backbone stays in the graph: DDP waits for its gradients
             pooled = pooled + sum(feat.sum() for feat in x) * 0
+        if self.drop_layer is not None and self.drop_layer.level == 'roi':
+            pooled = self.drop_layer(pooled)
         feats = self.shared_head(pooled) if self.with_shared_head else pooled
         return feats.mean(dim=(2, 3)) if feats.dim() == 4 else feats
 
     def refine(
         self, feats: Tensor, boxes: Sequence[Tensor], mil_scores: Tensor, image_labels: Tensor
-    ) -> Iterator[tuple[Tensor, list[PseudoLabels]]]:
-        """Per branch: its logits (R, C + 1) and the pseudo labels of each image, made from the
-        scores of the branch before."""
+    ) -> Iterator[tuple[tuple[Tensor, Tensor | None], list[PseudoLabels]]]:
+        """Per branch: its logits (R, C + 1) and box offsets, and the pseudo labels of each image,
+        made from the scores of the branch before."""
         counts = [len(b) for b in boxes]
         teacher = mil_scores.detach()
         for head in self.refine_heads:
-            logits = head(feats)
+            outputs = head(feats)
             bags = zip(boxes, teacher.split(counts), image_labels, strict=True)
             targets = [self.sampler(*bag) for bag in bags]
-            yield logits, targets
-            teacher = logits.detach().float().softmax(dim=1)
+            yield outputs, targets
+            teacher = outputs[0].detach().float().softmax(dim=1)
 
     def loss(
         self, x: tuple[Tensor, ...], rpn_results_list: InstanceList, batch_data_samples: SampleList
@@ -140,13 +149,19 @@ class WSODRoIHead(BaseRoIHead):
         boxes = [proposals.bboxes for proposals in rpn_results_list]
         image_labels = stack_image_labels(batch_data_samples, self.num_classes)
         counts = [len(b) for b in boxes]
+        if self.drop_layer is not None:
+            self.drop_layer.start_step()
+            if self.drop_layer.level == 'image':
+                x = tuple(self.drop_layer(feat) for feat in x)
         feats = self.roi_features(x, bbox2roi(boxes))
         mil_scores = self.mil_head(feats, counts)
         losses = dict(loss_mil=self.mil_head.loss(mil_scores, image_labels, counts))
         branches = self.refine(feats, boxes, mil_scores, image_labels)
-        for k, (logits, targets) in enumerate(branches):
-            loss = self.refine_heads[k].loss(logits, targets)
-            losses[f's{k}.loss_cls'] = self.refine_loss_weights[k] * loss
+        for k, (outputs, targets) in enumerate(branches):
+            for name, loss in self.refine_heads[k].loss(outputs, boxes, targets).items():
+                losses[f's{k}.{name}'] = self.refine_loss_weights[k] * loss
+        if self.drop_layer is not None:
+            losses.update(self.drop_layer.log_vars())
         return losses
 
     @torch.no_grad()
@@ -160,13 +175,18 @@ class WSODRoIHead(BaseRoIHead):
         mil_scores = self.mil_head(feats, [len(b) for b in boxes])
         return [targets for _, targets in self.refine(feats, boxes, mil_scores, image_labels)]
 
-    def scores(self, feats: Tensor, counts: Sequence[int]) -> Tensor:
-        """Scores (R, C + 1), float32, background last (0 for WSDDN)."""
-        if self.refine_heads:
-            return torch.stack(
-                [head(feats).float().softmax(dim=1) for head in self.refine_heads]
-            ).mean(dim=0)
-        return F.pad(self.mil_head(feats, counts)[:, : self.num_classes], (0, 1))
+    def scores_and_deltas(
+        self, feats: Tensor, counts: Sequence[int]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Scores (R, C + 1), float32, background last (0 for WSDDN), and offsets (R, 4C) or (R, 4),
+        None without box regression: means over the branches."""
+        if not self.refine_heads:
+            return F.pad(self.mil_head(feats, counts)[:, : self.num_classes], (0, 1)), None
+        logits, deltas = zip(*(head(feats) for head in self.refine_heads), strict=True)
+        scores = torch.stack([part.float().softmax(dim=1) for part in logits]).mean(dim=0)
+        if deltas[0] is None:
+            return scores, None
+        return scores, torch.stack([part.float() for part in deltas]).mean(dim=0)
 
     def predict_bbox(
         self,
@@ -180,11 +200,23 @@ class WSODRoIHead(BaseRoIHead):
         Called by mmdet's ``predict``."""
         boxes = [proposals.bboxes for proposals in rpn_results_list]
         counts = [len(b) for b in boxes]
-        scores = self.scores(self.roi_features(x, bbox2roi(boxes)), counts).split(counts)
+        feats = self.roi_features(x, bbox2roi(boxes))
+        scores, deltas = self.scores_and_deltas(feats, counts)
+        if deltas is not None:
+            decode = self.refine_heads[0].decode
+            boxes = [
+                decode(image_boxes, part, meta['img_shape'])
+                for image_boxes, part, meta in zip(
+                    boxes, deltas.split(counts), batch_img_metas, strict=True
+                )
+            ]
         results = []
-        for image_boxes, image_scores, meta in zip(boxes, scores, batch_img_metas, strict=True):
+        for image_boxes, image_scores, meta in zip(
+            boxes, scores.split(counts), batch_img_metas, strict=True
+        ):
             if rescale:
-                image_boxes = image_boxes / image_boxes.new_tensor(meta['scale_factor']).repeat(2)
+                width, height = meta['scale_factor']
+                image_boxes = scale_boxes(image_boxes, (1 / width, 1 / height))
             if rcnn_test_cfg is None:
                 results.append(InstanceData(bboxes=image_boxes, scores=image_scores))
             else:

@@ -1,0 +1,3 @@
+from .alternating_fast_rcnn import AlternatingDDP, AlternatingFastRCNN
+
+__all__ = ['AlternatingDDP', 'AlternatingFastRCNN']

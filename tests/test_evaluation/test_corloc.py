@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from wsl_plugins.evaluation.functional import corloc, localised
+from wsl_plugins.evaluation.functional import corloc, top_box_iou
 from wsl_plugins.evaluation.metrics import CorLocMetric
 
 from mmdet.registry import METRICS
@@ -128,33 +128,44 @@ def test_by_hand():
 
 
 def test_function_on_one_image():
-    right = localised(
+    ious = top_box_iou(
         np.array([[0, 0, 9, 9], [0, 0, 1, 1]]),
         np.array([0.7, 0.7]),
         np.array([0, 0]),
-        np.array([[0, 0, 9, 8], [2, 2, 5, 5]]),
+        np.array([[0, 0, 9, 6], [2, 2, 5, 5]]),
         np.array([0, 1]),
         num_classes=3,
     )
-    np.testing.assert_array_equal(right, [1, 0, np.nan])
+    np.testing.assert_allclose(ious, [54 / 81, 0, np.nan])
 
 
 def test_boxes_without_area():
     point = np.array([[3, 3, 3, 3]])
-    assert localised(point, np.ones(1), np.zeros(1), point, np.zeros(1, int), 1).tolist() == [0]
+    assert top_box_iou(point, np.ones(1), np.zeros(1), point, np.zeros(1, int), 1).tolist() == [0]
 
 
 def test_corloc_of_rows():
     nan = np.nan
-    rows = np.array([[1, nan, nan], [0, 1, nan], [1, nan, nan], [1, 0, nan]])
+    rows = np.array([[0.5, nan, nan], [0.4, 0.7, nan], [1, nan, nan], [1, 0, nan]])
     np.testing.assert_array_equal(corloc(rows), [0.75, 0.5, nan])
+    np.testing.assert_array_equal(corloc(rows, 0.6), [0.5, 0.5, nan])
+
+
+def test_mean_iou():
+    """Class a: top boxes at IoU 0.8 and 0; class b: 0.5. Mean over classes of 40 and 50."""
+    images = [
+        ([([0, 0, 10, 8], 0.9, 0)], [([0, 0, 10, 10], 0, False)]),
+        ([([50, 50, 60, 60], 0.9, 0)], [([0, 0, 10, 10], 0, False)]),
+        ([([0, 0, 10, 5], 0.1, 1)], [([0, 0, 10, 10], 1, False)]),
+    ]
+    assert evaluate(images)['corloc/mean_iou'] == pytest.approx(45)
 
 
 def test_only_the_mean_by_default():
     metric = METRICS.build(dict(type='wsl_plugins.CorLocMetric'))
     metric.dataset_meta = dict(classes=CLASSES)
     metric.process({}, [data_sample(*image) for image in random_images(0)])
-    assert set(metric.evaluate(25)) == {'corloc/mean'}
+    assert set(metric.evaluate(25)) == {'corloc/mean', 'corloc/mean_iou'}
 
 
 def test_no_object_at_all():

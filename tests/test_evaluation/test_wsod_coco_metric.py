@@ -68,3 +68,39 @@ def test_names(metric):
     assert got['coco/bbox_AR_s@100'] == 0 and got['coco/bbox_AR_m@100'] == 1
     # Recalls 0, .01, ..., .66 of the 101 points are reached with precision 1.
     assert got['coco/bbox_mAP'] == pytest.approx(67 / 101, abs=1e-3)
+
+
+def test_ground_truth_of_the_samples(metric):
+    """Without a file the numbers are the same; a difficult object is neither missed nor wrong."""
+    without_file = METRICS.build(dict(type='wsl_plugins.WSODCocoMetric'))
+    without_file.dataset_meta = metric.dataset_meta
+    objects = dict(bboxes=torch.tensor(BOXES).float(), labels=torch.zeros(3, dtype=torch.int64))
+    none = dict(bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.int64))
+    shown, scores = [[0, 0, 9, 9], BOXES[0], BOXES[1]], [0.95, 0.9, 0.8]
+
+    def evaluate(metric, truth, ignored):
+        predicted = dict(
+            bboxes=torch.tensor(shown).float(),
+            scores=torch.tensor(scores),
+            labels=torch.zeros(3, dtype=torch.int64),
+        )
+        sample = dict(
+            img_id='000001',
+            ori_shape=(200, 200),
+            pred_instances=predicted,
+            gt_instances=truth,
+            ignored_instances=ignored,
+        )
+        metric.process({}, [sample])
+        return metric.evaluate(1)
+
+    expected = predict(metric, shown, scores)
+    assert evaluate(without_file, objects, none) == expected
+    first = {key: value[:1] for key, value in objects.items()}
+    others = {key: value[1:] for key, value in objects.items()}
+    again = METRICS.build(dict(type='wsl_plugins.WSODCocoMetric'))
+    again.dataset_meta = metric.dataset_meta
+    got = evaluate(again, others, first)
+    # right of two: the second box; one false detection before it
+    assert got['coco/bbox_AR@100'] == 0.5
+    assert got['coco/bbox_mAP_50'] == pytest.approx(51 * 0.5 / 101, abs=1e-3)

@@ -8,16 +8,15 @@ supervised localization and learning with generic knowledge", IJCV 2012; MIST, s
 import numpy as np
 
 
-def localised(
+def top_box_iou(
     boxes: np.ndarray,
     scores: np.ndarray,
     labels: np.ndarray,
     gt_boxes: np.ndarray,
     gt_labels: np.ndarray,
     num_classes: int,
-    iou_thr: float = 0.5,
 ) -> np.ndarray:
-    """Whether the top box of each class is right, in one image.
+    """IoU of the top box of each class with the object of the class it fits best, in one image.
 
     Args:
         boxes: (N, 4) predicted boxes, xyxy pixels, no "+1".
@@ -26,41 +25,47 @@ def localised(
         gt_boxes: (M, 4) boxes of the objects.
         gt_labels: (M,) classes of the objects.
         num_classes: C.
-        iou_thr: Least IoU of a right box. Default: 0.5.
 
     Returns:
-        (C,) float: 1 right, 0 wrong or no prediction of the class, NaN no object of the class.
+        (C,) float: IoU, 0 without a prediction of the class, NaN without an object of the class.
 
     Example:
-        >>> localised(np.array([[0, 0, 9, 9]]), np.array([.7]), np.array([0]),
-        ...           np.array([[0, 0, 9, 8], [2, 2, 5, 5]]), np.array([0, 1]), num_classes=3)
-        array([ 1.,  0., nan])
+        >>> top_box_iou(np.array([[0, 0, 9, 9]]), np.array([.7]), np.array([0]),
+        ...             np.array([[0, 0, 9, 6], [2, 2, 5, 5]]), np.array([0, 1]), num_classes=3)
+        array([0.66666667, 0.        ,        nan])
     """
-    right = np.full(num_classes, np.nan)
+    ious = np.full(num_classes, np.nan)
     for label in np.unique(gt_labels):
-        right[label] = 0
+        ious[label] = 0
         own = np.flatnonzero(labels == label)
         if len(own):
             top = boxes[own[np.argmax(scores[own])]]
-            right[label] = _iou(top, gt_boxes[gt_labels == label]).max() >= iou_thr
-    return right
+            ious[label] = box_iou(top, gt_boxes[gt_labels == label]).max()
+    return ious
 
 
-def corloc(localised_per_image: np.ndarray) -> np.ndarray:
+def mean_over_images(values: np.ndarray) -> np.ndarray:
+    """Mean (C,) of the rows (N, C) without NaN; NaN for classes without a number."""
+    images = np.isfinite(values).sum(axis=0)
+    total = np.nansum(values, axis=0)
+    return np.divide(total, images, out=np.full(len(images), np.nan), where=images > 0)
+
+
+def corloc(top_box_ious: np.ndarray, iou_thr: float = 0.5) -> np.ndarray:
     """CorLoc of each class.
 
     Args:
-        localised_per_image: (N, C) rows of :func:`localised`.
+        top_box_ious: (N, C), one row of :func:`top_box_iou` per image.
+        iou_thr: Least IoU of a right box. Default: 0.5.
 
     Returns:
         (C,) float in [0, 1]; NaN for classes without an image.
     """
-    images = np.isfinite(localised_per_image).sum(axis=0)
-    right = np.nansum(localised_per_image, axis=0)
-    return np.divide(right, images, out=np.full(len(images), np.nan), where=images > 0)
+    right = np.where(np.isnan(top_box_ious), np.nan, top_box_ious >= iou_thr)
+    return mean_over_images(right)
 
 
-def _iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+def box_iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(M,) IoU of a box with (M, 4) others; 0 where both are empty."""
     box, others = box.astype(np.float64), others.astype(np.float64)
     ends = np.minimum(box[2:], others[:, 2:])

@@ -7,7 +7,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 
-from wsl_plugins.evaluation.functional.corloc import corloc, localised
+from wsl_plugins.evaluation.functional.corloc import corloc, mean_over_images, top_box_iou
 from wsl_plugins.registry import METRICS
 
 
@@ -20,8 +20,9 @@ class CorLocMetric(BaseMetric):
     image, however low its score: use a detector whose ``test_cfg`` has ``score_thr=0`` and leaves
     at least one box of each class, or missing boxes count as wrong.
 
-    Reports ``corloc/mean`` and, with ``classwise``, ``corloc/<class>``, in percent, and logs a
-    table.
+    Reports ``corloc/mean``, ``corloc/mean_iou`` (IoU of the top box with the object it fits best,
+    mean over the images of a class, then over classes) and, with ``classwise``,
+    ``corloc/<class>``, in percent, and logs a table.
 
     Args:
         iou_thr (float): Least IoU of a right box. Defaults to 0.5.
@@ -56,21 +57,20 @@ class CorLocMetric(BaseMetric):
         self.classwise = classwise
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep (C,) of each image: 1 right, 0 wrong, NaN class absent."""
+        """Keep the IoUs (C,) of the top boxes of each image, NaN for absent classes."""
         for sample in data_samples:
             objects = [sample['gt_instances']]
             if self.use_difficult:
                 objects.append(sample['ignored_instances'])
             predicted = sample['pred_instances']
             self.results.append(
-                localised(
+                top_box_iou(
                     predicted['bboxes'].cpu().numpy(),
                     predicted['scores'].cpu().numpy(),
                     predicted['labels'].cpu().numpy(),
                     np.concatenate([_numpy(part['bboxes']) for part in objects]),
                     np.concatenate([_numpy(part['labels']) for part in objects]),
                     len(self.dataset_meta['classes']),
-                    self.iou_thr,
                 )
             )
 
@@ -81,7 +81,7 @@ class CorLocMetric(BaseMetric):
             ValueError: No image has an object.
         """
         rows = np.stack(results)
-        values = 100 * corloc(rows)
+        values = 100 * corloc(rows, self.iou_thr)
         if np.isnan(values).all():
             raise ValueError(f'CorLoc of {len(rows)} images without any object')
         mean = float(np.nanmean(values))
@@ -97,7 +97,7 @@ class CorLocMetric(BaseMetric):
         )
         table.inner_footing_row_border = True
         MMLogger.get_current_instance().info('\n' + table.table)
-        report = {'mean': mean}
+        report = {'mean': mean, 'mean_iou': 100 * float(np.nanmean(mean_over_images(rows)))}
         if self.classwise:
             report.update(zip(classes, values.tolist(), strict=True))
         return report

@@ -1,5 +1,7 @@
 """COCO metrics with average recall at 1, 10 and 100 boxes."""
 
+from collections.abc import Sequence
+
 from wsl_plugins.registry import METRICS
 
 from mmdet.evaluation.metrics import CocoMetric
@@ -24,6 +26,9 @@ class WSODCocoMetric(CocoMetric):
     them AR@100, AR@300 and AR@1000. Here they are ``bbox_AR@1``, ``bbox_AR@10``, ``bbox_AR@100``
     and ``bbox_AR_{s,m,l}@100`` beside the average precisions.
 
+    Without ``ann_file`` the ground truth is that of the samples, so the metric works on VOC too
+    (table 6 of MIST); objects marked difficult are then ignored, as crowds are.
+
     Args:
         **kwargs: See :class:`mmdet.evaluation.CocoMetric`; metric, ``proposal_nums`` and
             ``metric_items`` are set here.
@@ -40,8 +45,26 @@ class WSODCocoMetric(CocoMetric):
             **kwargs,
         )
 
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the detections of a batch and, without ``ann_file``, its ground truth."""
+        if self._coco_api is None:
+            for sample in data_samples:
+                sample['instances'] = _instances(sample['gt_instances'], 0) + _instances(
+                    sample['ignored_instances'], 1
+                )
+        super().process(data_batch, data_samples)
+
     def compute_metrics(self, results: list) -> dict[str, float]:
         """The numbers of the parent class with the names put right."""
         report = super().compute_metrics(results)
         renamed = {f'bbox_{old}': f'bbox_{new}' for old, new in _RENAMED.items()}
         return {renamed.get(name, name): value for name, value in report.items()}
+
+
+def _instances(objects: dict, ignore_flag: int) -> list[dict]:
+    """Objects in the form of mmdet's data sets."""
+    boxes = getattr(objects['bboxes'], 'tensor', objects['bboxes'])
+    return [
+        dict(bbox=box, bbox_label=label, ignore_flag=ignore_flag)
+        for box, label in zip(boxes.tolist(), objects['labels'].tolist(), strict=True)
+    ]

@@ -48,21 +48,25 @@ def test_there_are_configs():
 def test_one_training_step(cfg, make_batch):
     without_weights(cfg.model)
     shrink(cfg.model)
-    model = MODELS.build(cfg.model)
+    model = MODELS.build(cfg.model).train()
     model.init_weights()
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    labels = torch.zeros(2, cfg.model.roi_head.num_classes, dtype=torch.long)
+    head = cfg.model.roi_head
+    labels = torch.zeros(2, head.num_classes, dtype=torch.long)
     labels[0, [0, 2]] = labels[1, 1] = 1
     batch = make_batch([(64, 96), (96, 64)], [5, 3], labels.tolist())
-    data = model.train().data_preprocessor(batch, training=True)
-    losses = model.loss(data['inputs'], data['data_samples'])
-    branches = 3 if cfg.model.roi_head.get('refine_head') else 0
-    assert set(losses) == {'loss_mil'} | {f's{k}.loss_cls' for k in range(branches)}
-    loss, _ = model.parse_losses(losses)
-    before = model.roi_head.mil_head.fc_det.weight.detach().clone()
-    optimizer.update_params(loss)
-    after = model.roi_head.mil_head.fc_det.weight
-    assert after.isfinite().all() and not torch.equal(before, after)
+    before = {name: p.detach().clone() for name, p in model.roi_head.named_parameters()}
+    logged = set(model.train_step(batch, optimizer))
+    branches = 3 if head.get('refine_head') else 0
+    terms = ['cls', 'bbox'] if branches and head.refine_head.get('with_reg') else ['cls']
+    dropped = {'drop_rate', 'kept_area'} if head.get('drop_layer') else set()
+    losses = {'loss', 'loss_mil'} | {f's{k}.loss_{t}' for k in range(branches) for t in terms}
+    assert logged == losses | dropped
+    moved = {name for name, p in model.roi_head.named_parameters() if not p.equal(before[name])}
+    assert all(p.isfinite().all() for p in model.parameters())
+    assert 'mil_head.fc_det.weight' in moved
+    for k in range(branches):
+        assert f'refine_heads.{k}.fc_cls.weight' in moved
 
 
 def test_head_has_the_classes_of_the_data_set(cfg):

@@ -39,7 +39,12 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(type='wsl_plugins.WSODVOCMetric', eval_mode='11points')
-test_evaluator = val_evaluator
+# beside it average recall as on COCO (AR@1, 10, 100 and by size), and recall of repeated objects
+test_evaluator = [
+    val_evaluator,
+    dict(type='wsl_plugins.WSODCocoMetric'),
+    dict(type='wsl_plugins.RepeatedRecallMetric'),
+]
 
 # CorLoc on the training images. In a config: test_dataloader = {{_base_.corloc_dataloader}} and
 # test_evaluator = dict(_delete_=True, type='wsl_plugins.CorLocMetric').

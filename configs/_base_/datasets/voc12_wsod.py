@@ -19,4 +19,8 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 corloc_dataloader = train_dataloader
 val_evaluator = dict(eval_mode='area')
-test_evaluator = val_evaluator
+test_evaluator = [
+    dict(type='wsl_plugins.WSODVOCMetric', eval_mode='area'),
+    dict(type='wsl_plugins.WSODCocoMetric'),
+    dict(type='wsl_plugins.RepeatedRecallMetric'),
+]

@@ -19,7 +19,7 @@ model = dict(
         num_classes=5,
         bbox_roi_extractor=dict(
             # the maximum keeps a part visible that an average over the box would drown
-            roi_layer=dict(output_size=3),
+            roi_layer=dict(output_size=5),
             out_channels=64,
             featmap_strides=[4],
         ),
@@ -27,7 +27,7 @@ model = dict(
             _delete_=True,
             type='wsl_plugins.FCSharedHead',
             in_channels=64,
-            roi_feat_size=3,
+            roi_feat_size=5,
             fc_channels=(256,),
             dropout=0.0,
         ),

@@ -1,0 +1,3 @@
+_base_ = './mist_demo.py'
+
+model = dict(roi_head=dict(drop_layer=None))

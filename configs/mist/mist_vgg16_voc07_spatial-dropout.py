@@ -1,0 +1,4 @@
+# Table 5, "+ Img Spa.-Dropout"
+_base_ = './mist_vgg16_voc07.py'
+
+model = dict(roi_head=dict(drop_layer=dict(_delete_=True, type='wsl_plugins.SpatialDropout')))

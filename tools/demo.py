@@ -41,19 +41,24 @@ def scalars(work_dir: Path, key: str) -> list[float]:
     return [line[key] for line in lines if key in line]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--config', type=Path, default=Path('configs/oicr/oicr_demo.py'))
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
-    args = parser.parse_args()
-    started = time.time()
-
+def prepare_data() -> None:
+    """Draw the images and compute the proposals, unless they are there already."""
     if not VOC.is_dir():
         run('tools/make_demo_dataset.py', DATA)
     if not PROPOSALS.is_file():
         run('tools/make_proposals.py', VOC / 'JPEGImages', '--out', PROPOSALS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--config', type=Path, default=Path('configs/mist/mist_demo.py'))
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
+    args = parser.parse_args()
+    started = time.time()
+
+    prepare_data()
     stats = args.work_dir / 'proposals.json'
     stats.parent.mkdir(parents=True, exist_ok=True)
     run('tools/proposal_stats.py', PROPOSALS, '--voc-root', VOC, '--json', stats)

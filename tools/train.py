@@ -17,20 +17,23 @@ from mmdet.utils import setup_cache_size_limit_of_dynamo
 
 def use_amp(cfg: Config) -> None:
     """Train in mixed precision: float16 with loss scaling on accelerators, bfloat16 on CPUs."""
-    optim_wrapper = cfg.optim_wrapper
-    kind = optim_wrapper.get('type', 'OptimWrapper')
-    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
-        fail(
-            '--amp needs a config with optim_wrapper.type OptimWrapper or AmpOptimWrapper, '
-            f'got {kind}'
-        )
-    if get_device() == 'cpu':
-        optim_wrapper.type = 'wsl_plugins.BFloat16OptimWrapper'
-        for key in ('loss_scale', 'dtype', 'use_fsdp'):
-            optim_wrapper.pop(key, None)
-    else:
-        optim_wrapper.type = 'AmpOptimWrapper'
-        optim_wrapper.setdefault('loss_scale', 'dynamic')
+    wrappers = [cfg.optim_wrapper]
+    if 'constructor' in wrappers[0] and 'optimizer' not in wrappers[0]:  # one wrapper per player
+        wrappers = [value for value in wrappers[0].values() if isinstance(value, dict)]
+    for wrapper in wrappers:
+        kind = wrapper.get('type', 'OptimWrapper')
+        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+            fail(
+                '--amp needs a config with optim_wrapper.type OptimWrapper or AmpOptimWrapper, '
+                f'got {kind}'
+            )
+        if get_device() == 'cpu':
+            wrapper.type = 'wsl_plugins.BFloat16OptimWrapper'
+            for key in ('loss_scale', 'dtype', 'use_fsdp'):
+                wrapper.pop(key, None)
+        else:
+            wrapper.type = 'AmpOptimWrapper'
+            wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""From nothing to pictures with the tools as commands: generated data, OICR, one epoch."""
+"""From nothing to pictures with the tools as commands: generated data, MIST, one epoch."""
 
 import json
 import os
@@ -11,11 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def run(*args, fails=False):
-    """Run a tool from the root of the project; its output."""
+def run(*args, fails=False, cwd=ROOT):
+    """Run a tool from the root of the project, or from ``cwd``; its output."""
     env = dict(os.environ, OMP_NUM_THREADS='1')
     command = [sys.executable, *map(str, args)]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
     assert (done.returncode != 0) == fails, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
@@ -33,7 +33,7 @@ def trained(tmp_path_factory):
         options += [f'{loader}.persistent_workers=False']
     train = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
     work = ['--work-dir', folder / 'work']
-    run('tools/train.py', 'configs/oicr/oicr_demo.py', '--amp', *work, *options, *train)
+    run('tools/train.py', 'configs/mist/mist_demo.py', '--amp', *work, *options, *train)
     return folder, options
 
 
@@ -47,16 +47,38 @@ def test_test_tta_corloc_and_pictures(trained):
     checkpoint = folder / 'work/epoch_1.pth'
     for name, extra in (('plain', ()), ('tta', ('--tta',))):
         work = ['--work-dir', folder / name]
-        run('tools/test.py', 'configs/oicr/oicr_demo.py', checkpoint, *work, *options, *extra)
+        run('tools/test.py', 'configs/mist/mist_demo.py', checkpoint, *work, *options, *extra)
         assert 0 <= scores(folder / name)['pascal_voc/mAP'] <= 1
     work = ['--work-dir', folder / 'corloc']
-    run('tools/test.py', 'configs/oicr/oicr_demo_corloc.py', checkpoint, *work, *options)
+    run('tools/test.py', 'configs/mist/mist_demo_corloc.py', checkpoint, *work, *options)
     assert 0 <= scores(folder / 'corloc')['corloc/mean'] <= 100
     pictures = ['--out', folder / 'pictures', '--num', 2]
-    run('tools/visualize.py', 'configs/oicr/oicr_demo.py', checkpoint, *pictures, *options)
+    run('tools/visualize.py', 'configs/mist/mist_demo.py', checkpoint, *pictures, *options)
     assert len(list((folder / 'pictures').glob('*.jpg'))) == 2
 
 
 def test_errors_of_visualize(tmp_path):
     output = run('tools/visualize.py', 'no.py', 'no.pth', '--out', tmp_path / 'out', fails=True)
     assert 'config not found: no.py' in output and not (tmp_path / 'out').exists()
+
+
+def test_table_of_the_methods(trained, tmp_path):
+    """Mean and spread over two seeds; what is there already is not trained again."""
+    data = trained[0] / 'demo'
+    (tmp_path / 'data').mkdir()
+    for name, target in (('tools', ROOT / 'tools'), ('configs', ROOT / 'configs')):
+        (tmp_path / name).symlink_to(target)
+    (tmp_path / 'data/demo').symlink_to(data)
+    done = tmp_path / 'work_dirs/demo_methods/wsddn_demo/0'
+    done.mkdir(parents=True)
+    names = ('mAP', 'AR@1', 'AR@10', 'AR@100', 'repeated', 'CorLoc', 'IoU of the top box')
+    (done / 'results.json').write_text(json.dumps(dict.fromkeys(names, 50.0)))
+    command = ['tools/demo_methods.py', 'configs/wsddn/wsddn_demo.py', '--jobs', 1, '--seeds']
+    out = run(*command, 0, 1, cwd=tmp_path)
+    results = json.loads((done.parent / '1/results.json').read_text())
+    assert out.count('$ python tools/train.py') == 1
+    (row,) = (line for line in out.splitlines() if line.startswith('| wsddn_demo'))
+    mean, spread = map(float, row.split('|')[2].split(' ± '))
+    assert abs(mean - (50 + results['mAP']) / 2) < 0.06
+    assert abs(spread - abs(50 - results['mAP']) / 2**0.5) < 0.06
+    assert 'tools/train.py' not in run(*command, 0, 1, cwd=tmp_path)

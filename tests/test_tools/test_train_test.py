@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -171,6 +172,21 @@ def test_resume_from_a_named_checkpoint(home):
     output = succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, '--resume', start))
     assert 'resumed epoch: 1, iter: 3' in output
     assert (work_dir / 'epoch_2.pth').is_file()
+
+
+def test_amp_of_several_optimisers(monkeypatch):
+    """Every player trains in mixed precision; the constructor stays."""
+    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
+    use_amp = runpy.run_path(str(ROOT / 'tools/train.py'))['use_amp']
+    cfg = Config.fromfile(ROOT / 'configs/mist/mist_vgg16_voc07_released.py')
+    use_amp(cfg)
+    kind = 'AmpOptimWrapper' if torch.cuda.is_available() else 'wsl_plugins.BFloat16OptimWrapper'
+    assert {name: cfg.optim_wrapper[name].type for name in ('detector', 'drop_layer')} == {
+        'detector': kind,
+        'drop_layer': kind,
+    }
+    assert cfg.optim_wrapper.constructor == 'wsl_plugins.PlayerOptimWrapperConstructor'
+    assert 'type' not in cfg.optim_wrapper
 
 
 def test_amp_and_scaled_learning_rate(home):

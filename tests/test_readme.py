@@ -38,7 +38,9 @@ def test_files_that_documents_name_exist():
             continue
         text = document.read_text()
         links = re.findall(r'\]\((?!https?:|#)([^)#\s]+)', text)
-        commands = re.findall(r'(?:python|bash) ((?:tools|configs)/\S+)', text)
+        commands = re.findall(
+            r'(?:python|bash) ((?:tools|configs|projects|benchmarks)/[\w/.-]+)', text
+        )
         configs = re.findall(r'(?<![\w/])(configs/[\w/.-]+\.py)', text)
         for target in [document.parent / link for link in links] + [
             ROOT / name for name in commands + configs

@@ -1,0 +1,4 @@
+# mmdet's Fast R-CNN, its box branch in sub-batches of 256 of the 1024 sampled boxes (2 images)
+_base_ = 'mmdet::fast_rcnn/fast-rcnn_r50_fpn_1x_coco.py'
+
+custom_hooks = [dict(type='wsl_plugins.SequentialBatchHook', sub_batch_size=256)]

@@ -1,0 +1,36 @@
+"""Classifier of mmpretrain with layers inserted by name."""
+
+from torch import nn
+
+from wsl_plugins.models.layers.insert import insert_after
+from wsl_plugins.registry import MODELS
+
+from mmpretrain.models import ImageClassifier
+
+
+@MODELS.register_module()
+class WSOLClassifier(ImageClassifier):
+    """``ImageClassifier`` of mmpretrain with layers put behind any of its layers.
+
+    Args:
+        inserts: list of ``dict(after=..., layer=...)``: the dotted name of a layer of this model,
+            e.g. ``'backbone.layer3.0'`` or ``'neck'``, and the config of the layer that its output
+            passes through. Names of parameters and checkpoints stay as they are. Default: none.
+        kwargs: ``backbone``, ``neck``, ``head``, ``data_preprocessor``, ... of
+            ``ImageClassifier``.
+
+    Raises:
+        ValueError: a name that is not there.
+
+    Example:
+        ``model=dict(type='wsl_plugins.WSOLClassifier', inserts=[dict(after='backbone.layer4.0',
+        layer=dict(type='wsl_plugins.ADL', drop_rate=0.75, threshold=0.9))], ...)``
+    """
+
+    def __init__(self, *args, inserts: list[dict] | None = None, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.inserted = nn.ModuleList()
+        for insert in inserts or []:
+            layer = MODELS.build(insert['layer'])
+            insert_after(self, insert['after'], layer)
+            self.inserted.append(layer)

@@ -1,0 +1,105 @@
+"""ImageNet (ILSVRC2012) as downloaded, or a few of its classes."""
+
+from pathlib import Path
+
+from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source, whole_box
+from wsl_plugins.datasets.wsol_converters.xml_boxes import read_xml
+
+SUFFIXES = ('.jpeg', '.jpg', '.png')
+
+
+def read_imagenet(
+    root: Path, val_labels: Path | None = None, annotations: Path | None = None
+) -> Source:
+    """Images of ``train/<wnid>/`` and of ``val/`` or ``val/<wnid>/``; ids are relative to ``root``.
+
+    Labels count the sorted names of the folders of train. Boxes come from
+    ``train/<wnid>/<image>.xml``, ``val/<image>.xml`` or ``val/<wnid>/<image>.xml`` below
+    ``annotations``; coordinates are taken as they are and cut off at the last pixel. Every image of
+    val needs them; a training image without may not be held out as ``train-fullsup``.
+
+    Args:
+        root (Path): Folder with train and val.
+        val_labels (Path, optional): For a flat val folder: lines ``image label`` with the label
+            counted as above or a wnid. Defaults to None.
+        annotations (Path, optional): Folder of the XML files. Defaults to None:
+            ``Annotations/CLS-LOC`` or ``Annotations`` in ``root``.
+
+    Returns:
+        Source: train as training, val as test images.
+
+    Raises:
+        FileNotFoundError: A folder, the labels or the XML file of a val image are missing.
+        ValueError: A label or an XML file is wrong.
+
+    Example:
+        >>> source = read_imagenet(Path('data/ILSVRC'), Path('data/ILSVRC/meta/val.txt'))
+    """
+    if annotations is None:
+        folders = (root / 'Annotations' / 'CLS-LOC', root / 'Annotations')
+        annotations = next((folder for folder in folders if folder.is_dir()), folders[0])
+    for folder in (root / 'train', root / 'val', annotations):
+        if not folder.is_dir():
+            raise FileNotFoundError(f'{folder}: no such folder')
+    wnids = sorted(folder.name for folder in (root / 'train').iterdir() if folder.is_dir())
+    if not wnids:
+        raise FileNotFoundError(f'{root / "train"}: no folder of a class')
+    label_of = {wnid: label for label, wnid in enumerate(wnids)}
+    source = Source(wnids)
+    for wnid in wnids:
+        for image in _images(root / 'train' / wnid):
+            source.train.append(_labelled(root, image, wnid, label_of, annotations))
+    val = dict(_val_images(root / 'val', wnids, val_labels))
+    for image, wnid in val.items():
+        labelled = _labelled(root, image, wnid, label_of, annotations)
+        if not labelled.boxes:
+            raise FileNotFoundError(
+                f'{annotations / "val" / image.stem}.xml: missing or without a box of {wnid}'
+            )
+        source.test.append(labelled)
+    return source
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def _val_images(val: Path, wnids: list[str], labels: Path | None) -> list[tuple[Path, str]]:
+    """(path, wnid) of every image of val."""
+    if labels is None:
+        unknown = sorted({path.name for path in val.iterdir() if path.is_dir()} - {*wnids})
+        if unknown:
+            raise ValueError(f'{val}: {unknown[0]} is no class of train')
+        found = [
+            (path, wnid) for wnid in wnids if (val / wnid).is_dir() for path in _images(val / wnid)
+        ]
+        if not found:
+            raise FileNotFoundError(f'{val}: no folder of a class; a flat one needs --val-labels')
+        return found
+    found = []
+    for number, line in enumerate(labels.read_text(encoding='utf-8').splitlines(), 1):
+        name, *label = line.split()
+        wnid = label[0] if len(label) == 1 else ''
+        if wnid.isdecimal() and int(wnid) < len(wnids):
+            wnid = wnids[int(wnid)]
+        if wnid not in wnids:
+            raise ValueError(
+                f'{labels}:{number}: needed are an image and its label, 0 to {len(wnids) - 1} or a '
+                f'folder name of train, got {line!r}'
+            )
+        found.append((val / name, wnid))
+    return found
+
+
+def _labelled(
+    root: Path, image: Path, wnid: str, label_of: dict[str, int], annotations: Path
+) -> LabelledImage:
+    image_id = image.relative_to(root)
+    split = image_id.parts[0]
+    places = (annotations / split / wnid / image.stem, annotations / split / image.stem)
+    files = [Path(f'{place}.xml') for place in places if Path(f'{place}.xml').is_file()]
+    size, boxes = None, ()
+    if files:
+        size, objects = read_xml(files[0])
+        boxes = tuple(whole_box(box, size) for name, box in objects if name == wnid)
+    return LabelledImage(image_id.as_posix(), label_of[wnid], size, boxes)

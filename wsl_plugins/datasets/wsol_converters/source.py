@@ -1,0 +1,86 @@
+"""What every reader gives: images with one label each."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Box = tuple[int, int, int, int]
+MULTI_LABEL = ('skip', 'largest')
+
+
+class LabelledImage(NamedTuple):
+    """An image of one class.
+
+    ``boxes`` are x0, y0, x1, y1 in whole pixels from 0, both ends inside, as in the published
+    metadata; ``size`` is (width, height), None if the source does not tell.
+    """
+
+    image_id: str
+    label: int
+    size: tuple[int, int] | None
+    boxes: tuple[Box, ...]
+
+
+@dataclass
+class Source:
+    """Class names, images of training and test, and how many images were left out and why."""
+
+    classes: list[str]
+    train: list[LabelledImage] = field(default_factory=list)
+    test: list[LabelledImage] = field(default_factory=list)
+    left_out: Counter = field(default_factory=Counter)
+
+
+def whole_box(box: Sequence[float], size: tuple[int, int]) -> Box:
+    """Box x0, y0, x1, y1 cut to whole pixels of the image: truncated, ends at most w - 1, h - 1.
+
+    So were the published boxes of CUB made.
+    """
+    x0, y0, x1, y1 = (
+        min(max(int(value), 0), side - 1) for value, side in zip(box, (*size, *size), strict=True)
+    )
+    return x0, y0, x1, y1
+
+
+def one_label(
+    image_id: str,
+    size: tuple[int, int],
+    objects: list[tuple[int, Box]],
+    labels: set[int],
+    source: Source,
+    multi_label: str,
+) -> LabelledImage | None:
+    """The image with the class of its objects and their boxes.
+
+    Args:
+        image_id (str): Id of the image.
+        size (tuple[int, int]): (width, height).
+        objects (list[tuple[int, Box]]): (label, box) of every object.
+        labels (set[int]): All labels of the image; more than those of ``objects`` if some have no
+            usable box.
+        source (Source): Where images that are left out are counted.
+        multi_label (str): Of an image with several classes: 'skip' leaves it out, 'largest' takes
+            the class of the largest box (the first of equals).
+
+    Returns:
+        LabelledImage, optional: None if the image is left out.
+
+    Raises:
+        ValueError: ``multi_label`` is unknown.
+    """
+    if multi_label not in MULTI_LABEL:
+        raise ValueError(f'multi_label must be one of {MULTI_LABEL}, got {multi_label!r}')
+    if not objects:
+        source.left_out['without a box'] += 1
+        return None
+    if len(labels) > 1 and multi_label == 'skip':
+        source.left_out['with several classes'] += 1
+        return None
+    label = max(objects, key=lambda item: _area(item[1]))[0]
+    boxes = tuple(box for other, box in objects if other == label)
+    return LabelledImage(image_id, label, size, boxes)
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0] + 1) * (box[3] - box[1] + 1)

@@ -1,0 +1,151 @@
+"""Images with one label each for weakly supervised object localization."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.logging import print_log
+
+from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.datasets.wsol_metadata_files import summary
+from wsl_plugins.registry import DATASETS
+
+from mmpretrain.datasets import BaseDataset
+
+
+@DATASETS.register_module()
+class WSOLDataset(BaseDataset):
+    """CUB, ImageNet, OpenImages or own data by :class:`WSOLMetadata`.
+
+    A data info has ``img_path``, ``image_id`` (str), ``gt_label`` (int) and, where the metadata
+    know it, ``image_size`` (width, height), ``gt_boxes`` (K, 4) float64 xyxy pixels of the original
+    image as in the file, ``mask_paths`` (tuple of absolute paths) and ``ignore_path`` (absolute
+    path or None). Boxes and masks of ``train-weaksup`` are left out unless ``require`` asks for
+    them: training with image labels never sees them.
+
+    Args:
+        metadata_root (str): Folder of the metadata, below ``data_root`` unless absolute.
+        split (str): See :meth:`WSOLMetadata.load`.
+        data_root (str): Folder that the other paths start from. Defaults to ''.
+        data_prefix (str | dict): Folder of the images, below ``data_root`` unless absolute.
+            Defaults to ''.
+        proxy (bool): Whether to take the proxy set only. Defaults to False.
+        require (str, optional): 'boxes' or 'masks': an image without is an error. Defaults to
+            None.
+        mask_root (str, optional): Folder of the masks, below ``data_root`` unless absolute.
+            Defaults to None: that of the images.
+        classes (str | Sequence[str], optional): Class names or a file with one per line. Defaults
+            to None: ``classes.txt`` in ``metadata_root``, if there is one.
+        check_files (bool): Whether to look at once that all image and mask files exist; takes
+            seconds for 100,000 files on a local disk. Defaults to True.
+        **kwargs: See :class:`mmpretrain.datasets.BaseDataset`.
+
+    Raises:
+        FileNotFoundError: Metadata, images or masks are missing (one error for all of them).
+        ValueError: The metadata are wrong, or a label has no class name.
+
+    Example:
+        >>> dataset = WSOLDataset(
+        ...     metadata_root='wsol_metadata/CUB', split='test', data_root='data/',
+        ...     data_prefix='CUB_200_2011/images', require='boxes')
+        >>> dataset.get_data_info(0)['gt_boxes']
+        array([[ 60.,  27., 385., 331.]])
+    """
+
+    def __init__(
+        self,
+        metadata_root: str,
+        split: str,
+        data_root: str = '',
+        data_prefix: str | dict = '',
+        proxy: bool = False,
+        require: str | None = None,
+        mask_root: str | None = None,
+        classes: str | Sequence[str] | None = None,
+        check_files: bool = True,
+        metainfo: dict | None = None,
+        **kwargs,
+    ) -> None:
+        self.split = split
+        self.proxy = proxy
+        self.require = require
+        self.check_files = check_files
+        if isinstance(data_prefix, str):
+            data_prefix = dict(img_path=os.path.expanduser(data_prefix))
+        images = data_prefix['img_path']
+        masks = images if mask_root is None else os.path.expanduser(mask_root)
+        names = Path(data_root, os.path.expanduser(metadata_root), 'classes.txt')
+        if classes is None and 'classes' not in (metainfo or {}) and names.is_file():
+            classes = str(names)
+        super().__init__(
+            ann_file=metadata_root,
+            metainfo=metainfo,
+            data_root=data_root,
+            data_prefix=dict(img_path=images, mask_path=masks),
+            classes=classes,
+            **kwargs,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """Data infos of all images.
+
+        Raises:
+            FileNotFoundError: Metadata, images or masks are missing.
+            ValueError: The metadata are wrong, or a label has no class name.
+        """
+        metadata = WSOLMetadata.load(self.ann_file, self.split, self.proxy, self.require)
+        self._check_labels(metadata)
+        weak = self.split in ('train-weaksup', 'train') and self.require is None
+        data_list = [
+            self._data_info(metadata, image_id, located=not weak) for image_id in metadata.image_ids
+        ]
+        if self.check_files:
+            _check_files(data_list)
+        return data_list
+
+    def _data_info(self, metadata: WSOLMetadata, image_id: str, located: bool) -> dict:
+        info = dict(
+            img_path=os.path.join(self.img_prefix, image_id),
+            image_id=image_id,
+            gt_label=metadata.labels[image_id],
+        )
+        if image_id in metadata.sizes:
+            info['image_size'] = metadata.sizes[image_id]
+        if located and image_id in metadata.boxes:
+            info['gt_boxes'] = metadata.boxes[image_id]
+        if located and image_id in metadata.masks:
+            root = os.path.abspath(self.data_prefix['mask_path'])
+            masks, ignore = metadata.masks[image_id]
+            info['mask_paths'] = tuple(os.path.join(root, mask) for mask in masks)
+            info['ignore_path'] = ignore and os.path.join(root, ignore)
+        return info
+
+    def _check_labels(self, metadata: WSOLMetadata) -> None:
+        """Every label needs a name; a named class without any image is worth a warning."""
+        names = self.CLASSES
+        if names is None:
+            return
+        bad = [f'{i} has label {n}' for i, n in metadata.labels.items() if n >= len(names)]
+        if bad:
+            raise ValueError(
+                f'{metadata.folder}: labels must be below {len(names)}, the number of classes; '
+                f'{summary(bad, "image")}'
+            )
+        present = set(metadata.labels.values())
+        absent = [name for label, name in enumerate(names) if label not in present]
+        if absent:
+            message = f'{metadata.folder}: no image of {", ".join(absent)}'
+            print_log(message, logger='current', level=logging.WARNING)
+
+
+def _check_files(data_list: list[dict]) -> None:
+    """Raise FileNotFoundError if an image or mask file is missing."""
+    paths = [
+        path
+        for info in data_list
+        for path in (info['img_path'], *info.get('mask_paths', ()), info.get('ignore_path'))
+    ]
+    missing = [path for path in paths if path and not os.path.exists(path)]
+    if missing:
+        raise FileNotFoundError(summary(missing, 'missing file'))

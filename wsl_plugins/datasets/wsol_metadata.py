@@ -1,0 +1,203 @@
+"""Metadata of localization data sets in the layout published with the WSOL evaluation protocol."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from wsl_plugins.datasets.wsol_metadata_files import (
+    MaskPaths,
+    problem_of_path,
+    read_ids,
+    read_labels,
+    read_localization,
+    read_sizes,
+    summary,
+)
+from wsl_plugins.proposals.files import atomic_write
+
+__all__ = ['SPLITS', 'MaskPaths', 'WSOLMetadata', 'write_wsol_metadata']
+
+SPLITS = {'train-weaksup': 'train', 'train-fullsup': 'val', 'test': 'test'}
+"""Splits of the paper and the folder names of its published code."""
+
+
+@dataclass(frozen=True)
+class WSOLMetadata:
+    """Ids, labels and localization of the images of one split.
+
+    "Evaluating Weakly Supervised Object Localization Methods Right" (CVPR 2020) publishes a folder
+    per split with these text files (utf-8, one line per image, box or mask):
+
+    ===================  =============================  ===========================================
+    file                 line                           needed
+    ===================  =============================  ===========================================
+    image_ids.txt        id                             always; gives the order of the images
+    class_labels.txt     id,label                       always; labels count from 0
+    image_sizes.txt      id,w,h                         for boxes
+    localization.txt     id,x0,y0,x1,y1 or              for evaluation; empty or absent if there
+                         id,mask_path,ignore_path       are image labels only
+    image_ids_proxy.txt  id                             with ``proxy``; a part of the images
+    ===================  =============================  ===========================================
+
+    An id is the path of the image below the folder of images. An image may have several lines in
+    localization.txt. Boxes are pixels of the original image as the file has them; the published
+    evaluation takes both ends as inside (IoU with "+1"). ``ignore_path`` stands on the first line
+    of an image only.
+
+    Attributes:
+        folder (Path): Folder of the split.
+        image_ids (list[str]): Images in the order of the file.
+        labels (dict[str, int]): Class of every image.
+        sizes (dict[str, tuple[int, int]]): (width, height) in pixels; may lack images.
+        boxes (dict[str, np.ndarray]): (K, 4) float64 xyxy of the images that have boxes.
+        masks (dict[str, MaskPaths]): Mask files of the images that have masks.
+
+    Example:
+        >>> metadata = WSOLMetadata.load('data/wsol_metadata/CUB', 'test', require='boxes')
+        >>> metadata.boxes[metadata.image_ids[0]]
+        array([[ 60.,  27., 385., 331.]])
+    """
+
+    folder: Path
+    image_ids: list[str]
+    labels: dict[str, int]
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    boxes: dict[str, np.ndarray] = field(default_factory=dict)
+    masks: dict[str, MaskPaths] = field(default_factory=dict)
+
+    @classmethod
+    def load(
+        cls,
+        metadata_root: str | os.PathLike,
+        split: str,
+        proxy: bool = False,
+        require: str | None = None,
+    ) -> 'WSOLMetadata':
+        """Read and check one split.
+
+        Args:
+            metadata_root (str | PathLike): Folder that holds the folders of the splits.
+            split (str): ``train-weaksup``, ``train-fullsup`` or ``test``; the published names
+                ``train`` and ``val`` mean the first two.
+            proxy (bool): Whether to take the images of image_ids_proxy.txt only. Defaults to
+                False.
+            require (str, optional): 'boxes' or 'masks': every image must have some (and, for
+                boxes, a size). Defaults to None: localization may be missing.
+
+        Returns:
+            WSOLMetadata: The split.
+
+        Raises:
+            FileNotFoundError: The folder or a needed file is missing.
+            ValueError: ``split`` or ``require`` is unknown; or the files are wrong: one error
+                lists the first five problems with file and line, and their number.
+        """
+        if require not in (None, 'boxes', 'masks'):
+            raise ValueError(f"require must be None, 'boxes' or 'masks', got {require!r}")
+        folder = split_folder(metadata_root, split)
+        paths = _paths(folder, proxy, require)
+        problems: list[str] = []
+        image_ids = read_ids(paths['image_ids'], problems)
+        known = set(image_ids)
+        labels = read_labels(paths['class_labels'], known, problems)
+        sizes = read_sizes(paths['image_sizes'], known, problems)
+        boxes, masks = read_localization(paths['localization'], known, sizes, problems)
+        problems += _gaps(paths['class_labels'], 'label', image_ids, labels)
+        if require == 'boxes':
+            problems += _gaps(paths['image_sizes'], 'size', image_ids, sizes)
+            problems += _gaps(paths['localization'], 'box', image_ids, boxes)
+        elif require == 'masks':
+            problems += _gaps(paths['localization'], 'mask', image_ids, masks)
+        if proxy:
+            path = paths['image_ids_proxy']
+            image_ids = read_ids(path, problems)
+            unknown = [image_id for image_id in image_ids if image_id not in known]
+            problems += [f'{path}: {image_id} is not in image_ids.txt' for image_id in unknown]
+        if problems:
+            raise ValueError(f'{folder}: {summary(problems, "problem")}')
+        parts = (labels, sizes, boxes, masks)
+        if proxy:
+            parts = tuple({i: part[i] for i in image_ids if i in part} for part in parts)
+        return cls(folder, image_ids, *parts)
+
+
+def split_folder(metadata_root: str | os.PathLike, split: str) -> Path:
+    """Folder of a split, by the given name or else by its other name.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: The split is unknown.
+    """
+    names = next((pair for pair in SPLITS.items() if split in pair), None)
+    if names is None:
+        allowed = ', '.join(dict.fromkeys((*SPLITS, *SPLITS.values())))
+        raise ValueError(f'split must be one of {allowed}, got {split!r}')
+    folders = [Path(metadata_root, name) for name in dict.fromkeys((split, *names))]
+    for folder in folders:
+        if folder.is_dir():
+            return folder
+    tried = ' or '.join(map(str, folders))
+    raise FileNotFoundError(f'no metadata of split {split!r}: there is no folder {tried}')
+
+
+def write_wsol_metadata(metadata: WSOLMetadata, proxy_ids: list[str] | None = None) -> None:
+    """Write the files of one split into ``metadata.folder``, each whole or not at all.
+
+    image_sizes.txt is left out if there are no sizes; localization.txt is empty if there are
+    neither boxes nor masks.
+
+    Args:
+        metadata (WSOLMetadata): What to write.
+        proxy_ids (list[str], optional): Images of image_ids_proxy.txt. Defaults to None: no file.
+
+    Raises:
+        ValueError: There are both boxes and masks, or an id does not fit the format.
+    """
+    if metadata.boxes and metadata.masks:
+        raise ValueError(f'{metadata.folder}: a split has boxes or masks, not both')
+    ids = metadata.image_ids
+    bad = [repr(i) for i in ids if problem_of_path(i) or ',' in i or i.split('\n') != [i.strip()]]
+    if bad:
+        raise ValueError(f'{metadata.folder}: {summary(bad, "id")} cannot be written')
+    files = dict(image_ids=ids, class_labels=[f'{i},{metadata.labels[i]}' for i in ids])
+    if metadata.sizes:
+        files['image_sizes'] = ['{},{},{}'.format(i, *metadata.sizes[i]) for i in ids]
+    files['localization'] = [
+        ','.join([i, *(f'{value:.10g}' for value in box)])
+        for i in ids
+        for box in metadata.boxes.get(i, ())
+    ] + [
+        f'{i},{mask},{metadata.masks[i].ignore or "" if number == 0 else ""}'
+        for i in ids
+        if i in metadata.masks
+        for number, mask in enumerate(metadata.masks[i].masks)
+    ]
+    if proxy_ids is not None:
+        files['image_ids_proxy'] = proxy_ids
+    for name, lines in files.items():
+        with atomic_write(metadata.folder / f'{name}.txt') as file:
+            file.write(''.join(f'{line}\n' for line in lines).encode())
+
+
+def _paths(folder: Path, proxy: bool, require: str | None) -> dict[str, Path]:
+    """The files of a split; raises FileNotFoundError if a needed one is missing."""
+    needed = dict(
+        image_ids=True,
+        class_labels=True,
+        image_sizes=require == 'boxes',
+        localization=require is not None,
+        image_ids_proxy=proxy,
+    )
+    paths = {name: folder / f'{name}.txt' for name in needed}
+    missing = [str(path) for name, path in paths.items() if needed[name] and not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f'missing metadata: {", ".join(missing)}')
+    return paths
+
+
+def _gaps(path: Path, noun: str, image_ids: list[str], found: Collection[str]) -> list[str]:
+    """A problem for every image without an entry."""
+    return [f'{path}: no {noun} for {image_id}' for image_id in image_ids if image_id not in found]

@@ -1,0 +1,5 @@
+"""What travels between data sets, models and metrics."""
+
+from wsl_plugins.structures.localization_mask import boxes_to_mask, read_localization_mask
+
+__all__ = ['boxes_to_mask', 'read_localization_mask']

@@ -7,9 +7,13 @@ Example:
 import argparse
 
 from mmengine.config import Config, ConfigDict
+from mmengine.evaluator import DumpResults
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
 from runner_cli import build_runner, check_file, fail, load_config, parse_args
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+from wsl_plugins.evaluation.metrics import DumpScoreMaps
 
 from mmdet.evaluation import DumpDetResults
 from mmdet.utils import setup_cache_size_limit_of_dynamo
@@ -48,11 +52,31 @@ def use_tta(cfg: Config, config: str) -> None:
     set_pipeline(cfg.test_dataloader.dataset, cfg.tta_pipeline)
 
 
+def dump_score_maps(runner: Runner, folder: str) -> None:
+    """Have the test write score maps; the data must name its images."""
+    if 'image_id' not in runner.test_dataloader.dataset[0].get('data_samples', {}):
+        fail(
+            '--dump-score-maps needs image_id in the data samples of test_dataloader '
+            '(WSOLDataset with PackWSOLInputs gives it)'
+        )
+    runner.test_evaluator.metrics.append(DumpScoreMaps(folder))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description='Test (and evaluate) a model')
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='checkpoint file or address (default: load_from of the config, else the model as the '
+        'config initialises it)',
+    )
     parser.add_argument('--out', help='pickle file (.pkl) for the predictions')
+    parser.add_argument(
+        '--dump-score-maps',
+        metavar='DIR',
+        help='folder for the score maps of a localizer, DIR/IMAGE_ID.npy; see eval_score_maps.py',
+    )
     parser.add_argument('--show', action='store_true', help='show the results in a window')
     parser.add_argument('--show-dir', help='folder for painted images, inside WORK_DIR/TIMESTAMP')
     parser.add_argument(
@@ -63,17 +87,26 @@ def main() -> None:
     setup_cache_size_limit_of_dynamo()
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         fail(f'--out must end in .pkl or .pickle, got {args.out}')
-    check_file(args.checkpoint, 'checkpoint')
+    if args.checkpoint is not None:
+        check_file(args.checkpoint, 'checkpoint')
     cfg = load_config(args)
-    cfg.load_from = args.checkpoint
+    cfg.load_from = args.checkpoint or cfg.get('load_from')
 
+    if args.tta and args.dump_score_maps is not None:
+        fail('--dump-score-maps does not go with --tta')
     if args.show or args.show_dir:
         show_results(cfg, args.show, args.show_dir, args.wait_time)
     if args.tta:
         use_tta(cfg, args.config)
     runner = build_runner(cfg)
     if args.out is not None:
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+        dump = DumpDetResults if cfg.get('default_scope') == 'mmdet' else DumpResults
+        runner.test_evaluator.metrics.append(dump(out_file_path=args.out))
+    if args.dump_score_maps is not None:
+        dump_score_maps(runner, args.dump_score_maps)
+    if cfg.load_from is None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model.init_weights()
     runner.test()
 
 

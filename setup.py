@@ -17,8 +17,8 @@ def _version() -> str:
     return re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE)[1]
 
 
-def _runtime_requirements() -> list[str]:
-    lines = (ROOT / 'requirements' / 'runtime.txt').read_text(encoding='utf-8').splitlines()
+def _requirements(name: str) -> list[str]:
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
     return [line for line in lines if line and not line.startswith('#')]
 
 
@@ -29,5 +29,6 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['wsl_plugins', 'wsl_plugins.*']),
     python_requires='>=3.10,<3.13',
-    install_requires=_runtime_requirements(),
+    install_requires=_requirements('runtime'),
+    extras_require={'search': _requirements('search')},
 )

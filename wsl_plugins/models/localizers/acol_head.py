@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from wsl_plugins.models.localizers.localizer_head import (
     LocalizerHead,
+    class_conv,
     gt_labels,
     normalize_maps,
     pick_maps,
@@ -37,7 +38,7 @@ def branch(in_channels: int, mid_channels: int, num_classes: int) -> nn.Sequenti
         nn.ReLU(inplace=True),
         nn.Conv2d(mid_channels, mid_channels, 3, padding=1),
         nn.ReLU(inplace=True),
-        nn.Conv2d(mid_channels, num_classes, 1),
+        class_conv(mid_channels, num_classes),
     )
 
 
@@ -54,7 +55,7 @@ class ACoLHead(LocalizerHead):
         num_classes, in_channels, map_label, loss: see :class:`LocalizerHead`.
         erase_threshold: in 0..1. Default 0.7.
         mid_channels: of the convolutions. Default 1024.
-        init_cfg: mmengine initialisation. Default: Kaiming.
+        init_cfg: mmengine initialisation. Default: Kaiming, the last layers normal, std 0.01.
 
     Raises:
         ValueError: the threshold lies outside 0..1.

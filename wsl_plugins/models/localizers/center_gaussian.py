@@ -28,12 +28,16 @@ class CenterGaussian(BaseModel):
     learned: only testing makes sense. Data samples get a ``score_map`` of the input's size.
 
     Args:
-        data_preprocessor: that of a classifier. Default: none.
+        data_preprocessor: options of mmpretrain's ``ClsDataPreprocessor``. Default: none.
 
     Example:
         >>> CenterGaussian()(torch.rand(1, 3, 224, 224), mode='predict')[0].score_map.shape
         torch.Size([224, 224])
     """
+
+    def __init__(self, data_preprocessor: dict | None = None) -> None:
+        preprocessor = dict(type='mmpretrain.ClsDataPreprocessor')
+        super().__init__(data_preprocessor=preprocessor | (data_preprocessor or {}))
 
     def forward(
         self, inputs: Tensor, data_samples: list[DataSample] | None = None, mode: str = 'tensor'

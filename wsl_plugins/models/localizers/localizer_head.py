@@ -3,7 +3,8 @@
 from abc import abstractmethod
 
 import torch
-from torch import Tensor
+from mmengine.model import Sequential
+from torch import Tensor, nn
 
 from mmpretrain.models.heads import ClsHead
 from mmpretrain.structures import DataSample
@@ -29,6 +30,14 @@ def normalize_maps(maps: Tensor) -> Tensor:
 def pick_maps(class_maps: Tensor, labels: Tensor) -> Tensor:
     """The map of one class per image: (N, C, H, W) and labels (N,) to (N, H, W)."""
     return class_maps[torch.arange(len(labels), device=labels.device), labels]
+
+
+def class_conv(in_channels: int, num_classes: int) -> Sequential:
+    """1x1 convolution to class maps, initialised as a classifier: normal, std 0.01."""
+    return Sequential(
+        nn.Conv2d(in_channels, num_classes, 1),
+        init_cfg=dict(type='Normal', layer='Conv2d', std=0.01),
+    )
 
 
 def gt_labels(data_samples: list[DataSample]) -> Tensor:

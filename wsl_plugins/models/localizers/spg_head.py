@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wsl_plugins.models.localizers.localizer_head import (
     LocalizerHead,
+    class_conv,
     gt_labels,
     normalize_maps,
     pick_maps,
@@ -82,7 +83,7 @@ class SPGHead(LocalizerHead):
         thresholds_c: Default (0.1, 0.7).
         mid_channels: of the branches. Default 512.
         mask_size: side of the masks. Default 224.
-        init_cfg: mmengine initialisation. Default: Kaiming.
+        init_cfg: mmengine initialisation. Default: Kaiming, the classifier normal, std 0.01.
 
     Raises:
         ValueError: thresholds that are not 0 <= low <= high <= 1.
@@ -116,7 +117,7 @@ class SPGHead(LocalizerHead):
         self.thresholds_b1, self.thresholds_b2 = thresholds_b1, thresholds_b2
         self.thresholds_c = thresholds_c
         self.mask_size = mask_size
-        self.classifier = nn.Conv2d(in_channels, num_classes, 1)
+        self.classifier = class_conv(in_channels, num_classes)
         self.branch_b1 = conv3x3(branch_channels[0], mid_channels)
         self.branch_b2 = conv3x3(branch_channels[1], mid_channels)
         self.shared_b = nn.Sequential(

@@ -1,0 +1,6 @@
+# 10 epochs; the learning rate falls to a tenth every 3 (paper, section C.5)
+train_cfg = dict(by_epoch=True, max_epochs=10, val_interval=1)
+val_cfg = dict()
+test_cfg = dict()
+param_scheduler = dict(type='MultiStepLR', by_epoch=True, milestones=[3, 6, 9], gamma=0.1)
+auto_scale_lr = dict(base_batch_size=32)

@@ -1,0 +1,6 @@
+_base_ = 'mmpretrain::_base_/default_runtime.py'
+
+# the checkpoint that localizes best on train-fullsup is kept beside the last one
+default_hooks = dict(
+    checkpoint=dict(max_keep_ckpts=1, save_best='wsol/MaxBoxAccV2', rule='greater')
+)

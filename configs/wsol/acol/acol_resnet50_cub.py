@@ -1,0 +1,2 @@
+_base_ = '../cam/cam_resnet50_cub.py'
+model = dict(head=dict(type='wsl_plugins.ACoLHead', erase_threshold=0.7))

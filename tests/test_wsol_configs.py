@@ -1,0 +1,115 @@
+"""Every localizer's config builds and trains one step; its data and its evaluation fit it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+
+from wsl_plugins.registry import TRANSFORMS
+
+from mmpretrain.registry import MODELS
+from mmpretrain.structures import DataSample
+
+ROOT = Path(__file__).parents[1] / 'configs' / 'wsol'
+CONFIGS = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob('*/*.py'))
+METHODS = ('acol', 'adl', 'cam', 'cutmix', 'has', 'spg')
+LOSSES = {
+    'acol': {'loss_a', 'loss_b'},
+    'spg': {'loss_cls', 'loss_b1', 'loss_b2', 'loss_c'},
+}
+
+
+def without_weights(cfg):
+    """No checkpoint is loaded: every ``Pretrained`` initialisation is removed."""
+    if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
+        cfg.pop('init_cfg')
+    for value in cfg.values():
+        if isinstance(value, dict):
+            without_weights(value)
+
+
+@pytest.fixture(params=CONFIGS)
+def cfg(request):
+    cfg = Config.fromfile(ROOT / request.param)
+    init_default_scope(cfg.default_scope)
+    without_weights(cfg.model)
+    cfg.method = Path(request.param).parent.name
+    yield cfg
+    init_default_scope('mmengine')
+
+
+def test_the_grid_is_complete():
+    """Six methods and the few-shot baseline, three backbones, three data sets."""
+    names = {Path(c).stem for c in CONFIGS}
+    for dataset in ('cub', 'imagenet', 'openimages'):
+        assert f'center_{dataset}' in names
+        for backbone in ('vgg16', 'inceptionv3', 'resnet50'):
+            for method in (*METHODS, 'fsl'):
+                assert f'{method}_{backbone}_{dataset}' in names
+
+
+def make_batch(classes):
+    images = [torch.randint(256, (3, 64, 64), dtype=torch.uint8) for _ in range(2)]
+    samples = [DataSample(gt_seg_map=torch.ones(64, 64, dtype=torch.uint8)) for _ in range(2)]
+    for label, sample in zip((0, classes - 1), samples, strict=True):
+        sample.set_gt_label(label)
+    return dict(inputs=images, data_samples=samples)
+
+
+def test_one_training_step(cfg):
+    cfg.model.data_preprocessor = cfg.data_preprocessor
+    model = MODELS.build(cfg.model)
+    batch = make_batch(cfg.data_preprocessor.num_classes)
+    if cfg.method == 'center':
+        assert 'optim_wrapper' not in cfg
+    else:
+        model.train()
+        model.init_weights()
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+        logged = model.train_step(batch, optimizer)
+        assert set(logged) == {'loss'} | LOSSES.get(cfg.method, set())
+        assert all(value.isfinite() for value in logged.values())
+        still = {n for n, p in model.named_parameters() if p.equal(before[n])}
+        assert not {n for n in still if n.endswith('weight')}, 'not trained'
+    model.eval()
+    with torch.no_grad():
+        samples = model.test_step(make_batch(cfg.data_preprocessor.num_classes))
+    size = 64 if cfg.method == 'center' else 64 // (224 // cfg.model.backbone.score_map_size)
+    for sample in samples:
+        assert sample.score_map.shape == (size, size)
+        if cfg.method in METHODS:
+            assert sample.pred_score.shape == (cfg.data_preprocessor.num_classes,)
+
+
+def test_data_and_evaluation(cfg):
+    for loop in ('train', 'val', 'test'):  # mmengine's runner wants all of a loop or nothing
+        last = 'optim_wrapper' if loop == 'train' else f'{loop}_evaluator'
+        parts = [cfg.get(key) for key in (f'{loop}_dataloader', f'{loop}_cfg', last)]
+        assert len({part is None for part in parts}) == 1, loop
+    test = cfg.test_dataloader.dataset
+    assert test.split == 'test'
+    for transform in test.pipeline:
+        TRANSFORMS.build(transform)
+    if cfg.method == 'center':
+        assert cfg.train_dataloader is None and cfg.val_dataloader is None
+    else:
+        train = cfg.train_dataloader.dataset
+        assert train.split == ('train-fullsup' if cfg.method == 'fsl' else 'train-weaksup')
+        for transform in train.pipeline:
+            TRANSFORMS.build(transform)
+        kinds = [t.type for t in train.pipeline]
+        assert ('wsl_plugins.HideAndSeek' in kinds) == (cfg.method == 'has')
+        assert ('wsl_plugins.LoadLocalizationMask' in kinds) == (cfg.method == 'fsl')
+    metrics = {metric.type for metric in cfg.test_evaluator}
+    boxes = 'openimages' not in cfg.filename
+    assert ('wsl_plugins.MaxBoxAcc' in metrics) == boxes
+    assert ('wsl_plugins.PxAP' in metrics) == (not boxes)
+    if cfg.method in METHODS:
+        assert cfg.val_dataloader.dataset.split == 'train-fullsup'
+        best = cfg.default_hooks.checkpoint.save_best
+        assert best == ('wsol/MaxBoxAccV2' if boxes else 'wsol/PxAP')
+        assert 'mmpretrain.Accuracy' in metrics

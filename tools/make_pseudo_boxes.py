@@ -1,0 +1,277 @@
+"""Make pseudo boxes: by DDT, from score maps or detections, or from files of other projects."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
+from wsl_plugins.pseudo_boxes.detection_files import (
+    images_of_coco,
+    images_of_metadata,
+    read_results_json,
+    read_results_pickle,
+)
+from wsl_plugins.pseudo_boxes.extract import from_config, from_torchvision
+from wsl_plugins.pseudo_boxes.from_detections import boxes_from_detections
+from wsl_plugins.pseudo_boxes.from_score_maps import boxes_from_score_maps
+from wsl_plugins.pseudo_boxes.generate import BrokenImagesError, DDTBoxes, versions
+from wsl_plugins.pseudo_boxes.imports import ENDS, import_boxes
+
+EXAMPLE = """examples:
+  python tools/make_pseudo_boxes.py ddt --backbone resnet50 --weights resnet50.pth --layer layer4 \\
+      --metadata-root data/wsol_metadata/CUB --split train-weaksup \\
+      --data-root data/CUB_200_2011/images --stats work_dirs/ddt/stats \\
+      --out work_dirs/ddt/train.json
+  python tools/make_pseudo_boxes.py cam work_dirs/cam/score_maps --threshold 0.2 \\
+      --metadata-root data/wsol_metadata/CUB --split train-weaksup --out work_dirs/cam/train.json
+  python tools/make_pseudo_boxes.py detections work_dirs/mist/train.pkl --out work_dirs/boxes.json
+
+A run of ddt that was stopped continues when the same command is given again. In several processes:
+torchrun --nproc-per-node 8 tools/make_pseudo_boxes.py ddt ..."""
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    _add_ddt(commands.add_parser('ddt', help='principal component of features'))
+    cam = commands.add_parser('cam', help='largest component of score maps')
+    cam.add_argument('source', metavar='DIR', help='folder of tools/test.py --dump-score-maps')
+    cam.add_argument('--threshold', type=float, required=True, help='in [0, 1)')
+    _add_connectivity(cam)
+    _add_common(cam)
+    _add_detections(commands.add_parser('detections', help='best detections of each image label'))
+    other = commands.add_parser('import', help='boxes of other projects')
+    other.add_argument('source', metavar='FILE')
+    other.add_argument('--format', required=True, choices=('c2am', 'csv', 'coco'))
+    other.add_argument(
+        '--end', choices=ENDS, default='exclusive', help='what x1, y1 are; default: exclusive'
+    )
+    other.add_argument('--clip', action='store_true', help='clip boxes to their image')
+    other.add_argument('--allow-missing', action='store_true', help='accept images without a box')
+    _add_common(other)
+    return parser.parse_args()
+
+
+def _add_common(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    parser.add_argument('--out', required=True, metavar='FILE.json', help='file to write')
+    parser.add_argument(
+        '--metadata-root', required=required, metavar='DIR', help='folder of the WSOL metadata'
+    )
+    parser.add_argument('--split', default='train-weaksup', help='default: train-weaksup')
+    parser.add_argument(
+        '--classes',
+        metavar='FILE',
+        help='names of the classes, one a line; default: METADATA_ROOT/classes.txt if it is there',
+    )
+
+
+def _add_connectivity(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--connectivity',
+        type=int,
+        choices=(4, 8),
+        default=8,
+        help='which neighbours belong to a component; default: 8',
+    )
+
+
+def _add_ddt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('config', nargs='?', help='config of a model of mmpretrain')
+    parser.add_argument('--backbone', metavar='NAME', help='network of torchvision instead')
+    parser.add_argument(
+        '--weights', metavar='FILE', help='checkpoint; default: the one that the config names'
+    )
+    parser.add_argument(
+        '--layer',
+        metavar='NAME',
+        help='dotted name of the layer; default with a config: backbone (its last output)',
+    )
+    parser.add_argument('--input-size', type=int, default=448, metavar='N', help='default: 448')
+    parser.add_argument('--data-root', required=True, metavar='DIR', help='folder of the images')
+    parser.add_argument('--stats', metavar='DIR', help='keep the statistics in this folder')
+    parser.add_argument('--use-stats', metavar='DIR', help='use these, of --stats of another split')
+    parser.add_argument(
+        '--class-agnostic', action='store_true', help='one set of statistics for all classes'
+    )
+    _add_connectivity(parser)
+    parser.add_argument('--batch-size', type=int, default=8, metavar='N', help='default: 8')
+    parser.add_argument(
+        '--workers', type=int, default=4, metavar='N', help='threads that read images; default: 4'
+    )
+    parser.add_argument('--device', help='default: cuda if there is one, else cpu')
+    parser.add_argument(
+        '--skip-broken', action='store_true', help='leave out images that cannot be read'
+    )
+    _add_common(parser)
+
+
+def _add_detections(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        'source',
+        metavar='PRED',
+        help='.pkl of tools/test.py --out, or .json list of COCO results (with --ann or '
+        '--metadata-root)',
+    )
+    parser.add_argument('--top', type=int, default=1, metavar='N', help='boxes a label; default: 1')
+    parser.add_argument('--score-thr', type=float, default=0.0, metavar='S', help='default: 0')
+    parser.add_argument('--ann', metavar='FILE', help='COCO annotations of the images of a .json')
+    parser.add_argument(
+        '--data-root', metavar='DIR', help='folder that the ids of the images of a .pkl start from'
+    )
+    _add_common(parser, required=False)
+
+
+def read_classes(path: str | Path, labels: set[int]) -> dict[int, str]:
+    """Names of the classes; their numbers if there is no file."""
+    path = Path(path)
+    if not path.is_file():
+        return {label: str(label) for label in labels}
+    names = path.read_text().splitlines()
+    if labels and max(labels) >= len(names):
+        raise ValueError(f'{path}: {len(names)} names, but there is a label {max(labels)}')
+    return dict(enumerate(names))
+
+
+def classes_of(args: argparse.Namespace, labels: set[int]) -> dict[int, str]:
+    """Names of the classes by ``--classes``, else ``METADATA_ROOT/classes.txt``."""
+    if args.classes is not None:
+        if not Path(args.classes).is_file():
+            raise FileNotFoundError(f'{args.classes}: no such file of class names')
+        return read_classes(args.classes, labels)
+    return read_classes(Path(args.metadata_root or '', 'classes.txt'), labels)
+
+
+def ddt(args: argparse.Namespace, metadata: WSOLMetadata) -> PseudoBoxFile | None:
+    if (args.config is None) == (args.backbone is None):
+        raise ValueError('ddt needs either a config or --backbone')
+    for name in ('input_size', 'batch_size', 'workers'):
+        if getattr(args, name) < 1:
+            option = name.replace('_', '-')
+            raise ValueError(f'--{option} must be at least 1, got {getattr(args, name)}')
+    if args.stats and args.use_stats:
+        raise ValueError('--stats and --use-stats exclude each other')
+    if not Path(args.data_root).is_dir():
+        raise FileNotFoundError(f'{args.data_root}: no such folder of images')
+    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    if device == 'cuda':
+        torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0)))
+    if int(os.environ.get('WORLD_SIZE', 1)) > 1:
+        torch.distributed.init_process_group('nccl' if device == 'cuda' else 'gloo')
+    if args.backbone is not None:
+        if args.weights is None or args.layer is None:
+            raise ValueError('--backbone needs --weights and --layer')
+        features = from_torchvision(
+            args.backbone, args.weights, args.layer, args.input_size, device
+        )
+    else:
+        layer = args.layer or 'backbone'
+        features = from_config(args.config, args.weights, layer, args.input_size, device)
+    boxes = DDTBoxes(
+        features=features,
+        metadata=metadata,
+        data_root=Path(args.data_root),
+        out=Path(args.out),
+        classes=classes_of(args, set(metadata.labels.values())),
+        class_agnostic=args.class_agnostic,
+        statistics_dir=args.stats,
+        use_statistics=args.use_stats,
+        connectivity=args.connectivity,
+        batch_size=args.batch_size,
+        workers=args.workers,
+        skip_broken=args.skip_broken,
+    )
+    return boxes.run()
+
+
+def detections(args: argparse.Namespace, metadata: WSOLMetadata | None) -> PseudoBoxFile:
+    classes = None
+    if Path(args.source).suffix == '.json':
+        if (args.ann is None) == (metadata is None):
+            raise ValueError('detections of a .json need either --ann or --metadata-root')
+        if metadata is None:
+            images, classes = images_of_coco(args.ann)
+        else:
+            images = images_of_metadata(metadata)
+        found = read_results_json(args.source, images)
+    else:
+        if args.ann is not None or metadata is not None:
+            raise ValueError('--ann and --metadata-root go with detections of a .json only')
+        found = read_results_pickle(args.source, args.data_root)
+    classes = classes or classes_of(args, {n for image in found.values() for n in image.labels})
+    return boxes_from_detections(found, classes, args.top, args.score_thr)
+
+
+def make(args: argparse.Namespace) -> PseudoBoxFile | None:
+    """The boxes, written; None in processes other than the first."""
+    if not args.out.endswith('.json'):
+        raise ValueError(f'--out must end in .json, got {args.out}')
+    metadata = args.metadata_root and WSOLMetadata.load(args.metadata_root, args.split)
+    if args.command == 'ddt':
+        return ddt(args, metadata)
+    if args.command == 'detections':
+        result = detections(args, metadata or None)
+    else:
+        classes = classes_of(args, set(metadata.labels.values()))
+        if args.command == 'cam':
+            result = boxes_from_score_maps(
+                args.source, metadata, classes, args.threshold, args.connectivity
+            )
+        else:
+            result = import_boxes(
+                args.source, args.format, metadata, classes, args.end, args.clip, args.allow_missing
+            )
+    result.info.update(source=Path(args.source).name, versions=versions())
+    if metadata:
+        result.info['split'] = args.split
+    result.save(args.out)
+    return result
+
+
+def main() -> int:
+    args = parse_args()
+    first = int(os.environ.get('RANK', 0)) == 0
+    try:
+        result = make(args)
+    except BrokenImagesError as error:
+        if first:
+            print(*error.problems, sep='\n', file=sys.stderr)
+            print(f'make_pseudo_boxes: error: {error}', file=sys.stderr)
+        return 1
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f'make_pseudo_boxes: error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('stopped; the same command of ddt continues here', file=sys.stderr)
+        return 130
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    if result is not None:
+        report(args.out, result.info)
+    return 0
+
+
+def report(out: str, info: dict) -> None:
+    """Print the counts of a file."""
+    print(f'{out}: {info["boxes"]} boxes of {info["images"]} images')
+    for key, text in (
+        ('images_without_boxes', 'images have no box'),
+        ('labels_without_box', 'image labels have no box'),
+        ('whole_image', 'boxes are the whole image: nothing is above the threshold'),
+        ('clipped', 'boxes were clipped to their image'),
+    ):
+        if info.get(key):
+            print(f'{info[key]} {text}')
+    for image_id, why in info.get('broken', {}).items():
+        print(f'left out: {image_id}: {why}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

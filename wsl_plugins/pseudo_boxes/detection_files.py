@@ -1,0 +1,199 @@
+"""Detections of mmdet as files: COCO result lists and pickles of ``tools/test.py --out``."""
+
+import io
+import os
+import pickle
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.pseudo_boxes.box_file import read_json
+from wsl_plugins.pseudo_boxes.from_score_maps import sizes_of
+
+_TORCH = {
+    ('torch._utils', '_rebuild_tensor_v2'),
+    ('torch', 'Size'),
+    ('torch', 'device'),
+    ('collections', 'OrderedDict'),
+}
+_NUMPY = {'_reconstruct', 'scalar', '_frombuffer', 'ndarray', 'dtype'}
+_NUMPY_MODULES = {'numpy', 'numpy.core.multiarray', 'numpy._core.multiarray', 'numpy._core.numeric'}
+
+
+class Image(NamedTuple):
+    """An image, the classes it is labelled with, and what was detected in it.
+
+    Attributes:
+        size (tuple[int, int]): (width, height) in pixels.
+        labels (list[int]): Classes of the image.
+        boxes (np.ndarray): (R, 4) float64 xyxy in pixels of the original image, exclusive ends.
+        scores (np.ndarray): (R,) float64.
+        classes (np.ndarray): (R,) int64, class of each box.
+    """
+
+    size: tuple[int, int]
+    labels: list[int]
+    boxes: np.ndarray
+    scores: np.ndarray
+    classes: np.ndarray
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads tensors, arrays and plain containers only."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ('torch.storage', '_load_from_bytes'):
+            return _storage
+        numpy = module in _NUMPY_MODULES and name in _NUMPY
+        if numpy or (module, name) in _TORCH:
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(
+            f'refused: it asks for {module}.{name}; only tensors, arrays and plain containers are '
+            'read'
+        )
+
+
+def _storage(content: bytes) -> Any:
+    """A tensor's memory; torch's own function would unpickle anything."""
+    return torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
+
+
+def read_results_pickle(path: str | os.PathLike, data_root: str | None = None) -> dict[str, Image]:
+    """Pickle of ``tools/test.py --out`` with a detector and data of this package.
+
+    An id is the image's path below ``data_root``; without one, its file name. Classes count from
+    0.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such pickle, or asks for code; image labels are missing; an image
+            stands there twice or lies outside ``data_root``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file')
+    try:
+        with open(path, 'rb') as file:
+            samples = _Unpickler(file).load()
+    except (
+        pickle.UnpicklingError,
+        AttributeError,
+        EOFError,
+        ImportError,
+        IndexError,
+        KeyError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ValueError(f'{path}: not read: {error}') from error
+    if not isinstance(samples, list) or not samples:
+        raise ValueError(f'{path}: needs a list of data samples, got {type(samples).__name__}')
+    images: dict[str, Image] = {}
+    for number, sample in enumerate(samples):
+        try:
+            image_id = _image_id(sample['img_path'], data_root)
+            height, width = sample['ori_shape'][:2]
+            labels = np.flatnonzero(np.asarray(sample['image_labels'])).tolist()
+            found = sample['pred_instances']
+            parts = [np.asarray(found[key]) for key in ('bboxes', 'scores', 'labels')]
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f'{path}: data sample {number} lacks {error}; it needs img_path, ori_shape, '
+                'image_labels (the data sets of this package give them) and pred_instances'
+            ) from error
+        if image_id in images:
+            raise ValueError(f'{path}: image {image_id!r} stands there twice (give --data-root)')
+        images[image_id] = _image((int(width), int(height)), labels, *parts)
+    return images
+
+
+def read_results_json(
+    path: str | os.PathLike, images: dict[Any, tuple[str, tuple[int, int], list[int]]]
+) -> dict[str, Image]:
+    """COCO result list: ``[{"image_id": 9, "category_id": 1, "bbox": [x, y, w, h], "score": 1}]``.
+
+    Args:
+        path (str | PathLike): The file.
+        images (dict): ``image_id`` of the list to id, (width, height) and classes of the image.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such list, or names an unknown image.
+    """
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise ValueError(f'{path}: needs a list of detections, got {type(rows).__name__}')
+    found: dict[Any, list[tuple]] = {key: [] for key in images}
+    for number, row in enumerate(rows):
+        try:
+            key = row['image_id']
+            x, y, w, h = map(float, row['bbox'])
+            entry = ((x, y, x + w, y + h), float(row['score']), int(row['category_id']))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f'{path}: detection {number} is malformed: {error!r}') from error
+        if key not in found:
+            raise ValueError(f'{path}: detection {number} is of unknown image {key!r}')
+        found[key].append(entry)
+    return {
+        image_id: _image(
+            size, labels, *(zip(*found[key], strict=True) if found[key] else ([],) * 3)
+        )
+        for key, (image_id, size, labels) in images.items()
+    }
+
+
+def images_of_coco(path: str | os.PathLike) -> tuple[dict, dict[int, str]]:
+    """What :func:`read_results_json` needs, and the class names, from COCO annotations.
+
+    Only the categories of an image's annotations are used, never their boxes.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no COCO annotations.
+    """
+    content = read_json(path)
+    try:
+        labels: dict[Any, set[int]] = {image['id']: set() for image in content['images']}
+        for row in content['annotations']:
+            labels[row['image_id']].add(int(row['category_id']))
+        images = {
+            image['id']: (
+                image['file_name'],
+                (int(image['width']), int(image['height'])),
+                sorted(labels[image['id']]),
+            )
+            for image in content['images']
+        }
+        classes = {int(row['id']): str(row['name']) for row in content['categories']}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'{path}: no COCO annotations: {error!r}') from error
+    return images, classes
+
+
+def images_of_metadata(metadata: WSOLMetadata) -> dict:
+    """What :func:`read_results_json` needs, from WSOL metadata; ids and classes are theirs."""
+    sizes = sizes_of(metadata)
+    return {i: (i, sizes[i], [metadata.labels[i]]) for i in metadata.image_ids}
+
+
+def _image(size: tuple[int, int], labels: list[int], boxes, scores, classes) -> Image:
+    return Image(
+        size,
+        labels,
+        np.asarray(boxes, dtype=np.float64).reshape(-1, 4),
+        np.asarray(scores, dtype=np.float64),
+        np.asarray(classes, dtype=np.int64),
+    )
+
+
+def _image_id(path: str, data_root: str | None) -> str:
+    if data_root is None:
+        return Path(path).name
+    relative = os.path.relpath(path, data_root)
+    if relative.startswith('..'):
+        raise ValueError(f'image {path} does not lie in {data_root}')
+    return Path(relative).as_posix()

@@ -1,0 +1,212 @@
+"""Feature maps of a named layer of a pretrained network."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+import torchvision
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+from wsl_plugins.pseudo_boxes.weights import file_sha256, load_weights
+
+from mmpretrain.models.utils import ClsDataPreprocessor
+from mmpretrain.registry import MODELS
+
+IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
+"""Normalisation of torchvision's ImageNet weights, in 0..255 RGB."""
+
+
+class _Reached(Exception):
+    """The layer has given its output: the rest of the network need not run."""
+
+
+class LayerFeatures:
+    """Feature maps of one layer; layers behind it do not run.
+
+    Args:
+        model (nn.Module): The network, in evaluation mode from now on.
+        forward (Callable): Runs the network on normalised images (N, 3, S, S).
+        preprocess (Callable): ``dict(inputs=images)`` to the same with normalised images.
+        layer (str): Dotted name of a layer whose output is (N, D, h, w); of a tuple the last.
+        input_size (int): S in pixels.
+        device (str): Where the network runs. Defaults to 'cpu'.
+
+    Attributes:
+        channels (int): D.
+        keys (list[str]): Names of the weights that the layer's output depends on.
+        info (dict): Where the network comes from.
+
+    Raises:
+        ValueError: There is no such layer, it is not run, or its output is no feature map.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        forward: Callable,
+        preprocess: Callable,
+        layer: str,
+        input_size: int,
+        device: str = 'cpu',
+    ) -> None:
+        if input_size < 1:
+            raise ValueError(f'input size must be at least 1, got {input_size}')
+        modules = dict(model.named_modules())
+        if layer not in modules or layer == '':
+            names = [name for name in modules if name and name.count('.') <= layer.count('.')]
+            raise ValueError(f'no layer {layer!r}; there are: {", ".join(names)}')
+        self.model = model.eval().requires_grad_(False).to(device)
+        self.forward, self.preprocess = forward, preprocess
+        self.layer, self.module = layer, modules[layer]
+        self.input_size, self.device = input_size, device
+        self.info: dict = {}
+        with _entered(model) as names:
+            output = self(torch.zeros(1, 3, input_size, input_size, dtype=torch.uint8))
+        self.channels = output.size(1)
+        self.keys = [key for key in model.state_dict() if key.rpartition('.')[0] in names]
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Feature maps (N, D, h, w) of images (N, 3, S, S) uint8 BGR.
+
+        Raises:
+            ValueError: The layer is not run, or its output is no feature map.
+        """
+        found = []
+
+        def keep(module: nn.Module, args: tuple, output: object) -> None:
+            found.append(output)
+            raise _Reached
+
+        handle = self.module.register_forward_hook(keep)
+        try:
+            self.forward(self.preprocess(dict(inputs=images.to(self.device)))['inputs'])
+        except _Reached:
+            pass
+        finally:
+            handle.remove()
+        if not found:
+            raise ValueError(f'layer {self.layer!r} is not run when the network predicts')
+        output = found[0][-1] if isinstance(found[0], (tuple, list)) else found[0]
+        if not torch.is_tensor(output) or output.dim() != 4:
+            got = tuple(output.shape) if torch.is_tensor(output) else type(output).__name__
+            raise ValueError(
+                f'layer {self.layer!r} gives {got}, needed is a feature map (N, D, h, w)'
+            )
+        return output
+
+
+@contextmanager
+def _entered(model: nn.Module):
+    """Collect the names of the modules that run."""
+    names: set[str] = set()
+    handles = [
+        module.register_forward_pre_hook(lambda module, args, name=name: names.add(name))
+        for name, module in model.named_modules()
+    ]
+    try:
+        yield names
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def from_config(
+    config: str | os.PathLike,
+    weights: str | os.PathLike | None,
+    layer: str,
+    input_size: int,
+    device: str = 'cpu',
+) -> LayerFeatures:
+    """Layer of the model of an mmpretrain config.
+
+    Args:
+        config (str | PathLike): Config file with ``model``, and its ``data_preprocessor``.
+        weights (str | PathLike, optional): Checkpoint of the model or of its backbone alone.
+            Defaults to None: the file of ``model.init_cfg`` or ``model.backbone.init_cfg``.
+        layer (str): Dotted name, e.g. 'backbone' (its last output) or 'backbone.layer3'.
+        input_size (int): Side of the images in pixels.
+        device (str): Where the network runs. Defaults to 'cpu'.
+
+    Raises:
+        FileNotFoundError: The config or the weights are missing.
+        ValueError: The config has no model, or names no file of weights; see also
+            :class:`LayerFeatures` and :func:`.weights.load_weights`.
+    """
+    if not Path(config).is_file():
+        raise FileNotFoundError(f'{config}: no such config')
+    cfg = Config.fromfile(config)
+    if 'model' not in cfg:
+        raise ValueError(f'{config}: has no "model"')
+    cfg.model.setdefault('data_preprocessor', cfg.get('data_preprocessor', {}))
+    weights = weights or _weights_of(cfg.model)
+    if weights is None:
+        raise ValueError(f'{config} names no file of weights (init_cfg): give one with --weights')
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    try:
+        model = MODELS.build(cfg.model)
+    except (KeyError, TypeError, AssertionError) as error:
+        raise ValueError(f'{config}: the model cannot be built: {error}') from error
+    features = LayerFeatures(
+        model, partial(model, mode='tensor'), model.data_preprocessor, layer, input_size, device
+    )
+    digest = hashlib.sha256(Config(dict(model=cfg.model)).pretty_text.encode()).hexdigest()
+    return _finish(features, dict(model=Path(config).name, model_sha256=digest), weights)
+
+
+def from_torchvision(
+    name: str, weights: str | os.PathLike, layer: str, input_size: int, device: str = 'cpu'
+) -> LayerFeatures:
+    """Layer of a classification network of torchvision, input normalised as for ImageNet.
+
+    Args:
+        name (str): E.g. 'resnet50', 'vgg16', 'densenet161', 'inception_v3'.
+        weights (str | PathLike): Checkpoint with torchvision's key names.
+        layer (str): Dotted name, e.g. 'layer4', 'features', 'Mixed_7c'.
+        input_size (int): Side of the images in pixels.
+        device (str): Where the network runs. Defaults to 'cpu'.
+
+    Raises:
+        FileNotFoundError: The weights are missing.
+        ValueError: There is no such network; see also :class:`LayerFeatures` and
+            :func:`.weights.load_weights`.
+    """
+    known = torchvision.models.list_models(torchvision.models)
+    if name not in known:
+        raise ValueError(f'torchvision has no network {name!r}; it has: {", ".join(known)}')
+    # torchvision's weights of these two expect their input normalised in another way
+    options = dict(init_weights=False, transform_input=True)
+    model = torchvision.models.get_model(
+        name, weights=None, **(options if name in ('googlenet', 'inception_v3') else {})
+    )
+    preprocess = ClsDataPreprocessor(**IMAGENET).to(device)
+    features = LayerFeatures(model, model, preprocess, layer, input_size, device)
+    return _finish(features, dict(model=f'torchvision {name}', model_sha256=None), weights)
+
+
+def _finish(features: LayerFeatures, info: dict, weights: str | os.PathLike) -> LayerFeatures:
+    """Load the weights and note where they are from."""
+    load_weights(features.model, weights, features.keys)
+    features.info = dict(
+        info,
+        weights=Path(weights).name,
+        weights_sha256=file_sha256(weights),
+        layer=features.layer,
+        input_size=features.input_size,
+    )
+    return features
+
+
+def _weights_of(model: dict) -> str | None:
+    """Local file that ``init_cfg`` of the model or of its backbone loads."""
+    for part in (model, model.get('backbone') or {}):
+        init = part.get('init_cfg') or {}
+        if isinstance(init, dict) and init.get('type') == 'Pretrained':
+            return init['checkpoint']
+    return None

@@ -1,0 +1,50 @@
+"""Pseudo boxes from detections: the best boxes of each class an image is labelled with."""
+
+import numpy as np
+
+from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
+from wsl_plugins.pseudo_boxes.detection_files import Image
+
+
+def boxes_from_detections(
+    images: dict[str, Image], classes: dict[int, str], top: int = 1, score_thr: float = 0.0
+) -> PseudoBoxFile:
+    """The ``top`` boxes of highest score of each image label, clipped to the image.
+
+    Detections of classes that the image is not labelled with are left out. Of equal scores the
+    first one wins. A box without area inside the image is no candidate. ``info`` counts the image
+    labels that get no box (``labels_without_box``).
+
+    Args:
+        images (dict[str, Image]): Id to image labels and detections.
+        classes (dict[int, str]): Names of the classes.
+        top (int): Boxes per image label. Defaults to 1.
+        score_thr (float): Least score of a box. Defaults to 0.
+
+    Raises:
+        ValueError: ``top`` is below 1, or a box or score is not finite.
+
+    Example:
+        >>> images = read_results_pickle('work_dirs/mist/train.pkl')
+        >>> boxes_from_detections(images, classes).save('mist_boxes.json')
+    """
+    if top < 1:
+        raise ValueError(f'top must be at least 1, got {top}')
+    rows: dict[str, list[tuple]] = {}
+    unmatched = 0
+    for image_id, image in images.items():
+        if not (np.isfinite(image.boxes).all() and np.isfinite(image.scores).all()):
+            raise ValueError(f'image {image_id!r}: a detection is not finite')
+        boxes = np.clip(image.boxes, 0, (*image.size, *image.size))
+        good = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (image.scores >= score_thr)
+        rows[image_id] = []
+        for label in image.labels:
+            candidates = np.flatnonzero(good & (image.classes == label))
+            best = candidates[np.argsort(-image.scores[candidates], kind='stable')[:top]]
+            rows[image_id] += [(boxes[i], label, image.scores[i]) for i in best]
+            unmatched += len(best) == 0
+    info = dict(
+        method='detections', top=top, score_thr=score_thr, labels_without_box=int(unmatched)
+    )
+    sizes = {image_id: image.size for image_id, image in images.items()}
+    return PseudoBoxFile.from_rows(sizes, rows, classes, info)

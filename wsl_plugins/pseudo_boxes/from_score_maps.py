@@ -1,0 +1,72 @@
+"""Pseudo boxes from score maps, such as those of class activation mapping."""
+
+import os
+
+from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.evaluation.functional.score_maps import find_score_map, load_score_map
+from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
+from wsl_plugins.pseudo_boxes.components import component_box
+
+
+def boxes_from_score_maps(
+    folder: str | os.PathLike,
+    metadata: WSOLMetadata,
+    classes: dict[int, str],
+    threshold: float,
+    connectivity: int = 8,
+) -> PseudoBoxFile:
+    """Box of the largest component above a threshold, in every image of a split.
+
+    The maps are those that ``tools/test.py --dump-score-maps`` writes: in [0, 1], of any size. A
+    box is scaled to the original image (see :func:`.components.mask_box`); without a pixel above
+    the threshold it is the whole image, and ``info['whole_image']`` counts these.
+
+    Args:
+        folder (str | PathLike): Folder of the maps, ``<folder>/<image_id>.npy``.
+        metadata (WSOLMetadata): Images, labels and sizes.
+        classes (dict[int, str]): Names of the classes.
+        threshold (float): Pixels above it belong to the object; in [0, 1).
+        connectivity (int): See :func:`.components.largest_component`. Defaults to 8.
+
+    Raises:
+        FileNotFoundError: Maps are missing; the message says how many.
+        ValueError: ``threshold`` is out of range, sizes are missing, or a map is not valid.
+
+    Example:
+        >>> metadata = WSOLMetadata.load('data/wsol_metadata/CUB', 'train-weaksup')
+        >>> boxes_from_score_maps('work_dirs/cam/maps', metadata, {}, 0.2).save('cam.json')
+    """
+    if not 0 <= threshold < 1:
+        raise ValueError(f'threshold of score maps must be in [0, 1), got {threshold}')
+    sizes = sizes_of(metadata)
+    missing = [i for i in metadata.image_ids if find_score_map(folder, i) is None]
+    if missing:
+        raise FileNotFoundError(
+            f'{folder}: {len(missing)} of {len(metadata.image_ids)} score maps are missing, the '
+            f'first: {missing[0]}.npy'
+        )
+    rows, empties = {}, 0
+    for image_id in metadata.image_ids:
+        mask = load_score_map(folder, image_id) > threshold
+        box, empty = component_box(mask, sizes[image_id], connectivity)
+        rows[image_id] = [(box, metadata.labels[image_id], float('nan'))]
+        empties += empty
+    info = dict(
+        method='score maps', threshold=threshold, connectivity=connectivity, whole_image=empties
+    )
+    return PseudoBoxFile.from_rows(sizes, rows, classes, info)
+
+
+def sizes_of(metadata: WSOLMetadata) -> dict[str, tuple[int, int]]:
+    """(width, height) of every image of a split.
+
+    Raises:
+        ValueError: The metadata lack some.
+    """
+    missing = [i for i in metadata.image_ids if i not in metadata.sizes]
+    if missing:
+        raise ValueError(
+            f'{metadata.folder}: image_sizes.txt lacks {len(missing)} of '
+            f'{len(metadata.image_ids)} images, the first: {missing[0]}'
+        )
+    return {i: metadata.sizes[i] for i in metadata.image_ids}

@@ -1,0 +1,160 @@
+"""Boxes made by other projects.
+
+=========  ========================================================================
+format     file
+=========  ========================================================================
+``c2am``   text lines ``image_id x0 y0 x1 y1``, or (``.json``) a dict of image id to
+           one box ``[x0, y0, x1, y1]`` or a list of boxes
+``csv``    ``image_id,x0,y0,x1,y1`` and, if there, ``,score``; a heading is allowed
+``coco``   annotations: ``images`` with ``file_name``, ``annotations`` with ``bbox``
+=========  ========================================================================
+
+Coordinates are pixels of the original image from 0.
+"""
+
+import csv
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile, raise_problems, read_json
+from wsl_plugins.pseudo_boxes.from_score_maps import sizes_of
+
+ENDS = ('exclusive', 'inclusive')
+Rows = list[tuple[str, list[float], float]]
+"""(image id, xyxy, score or NaN) of each box."""
+
+
+def import_boxes(
+    path: str | os.PathLike,
+    file_format: str,
+    metadata: WSOLMetadata,
+    classes: dict[int, str],
+    end: str = 'exclusive',
+    clip: bool = False,
+    allow_missing: bool = False,
+) -> PseudoBoxFile:
+    """Boxes of a file, with image sizes and labels of a split.
+
+    Args:
+        path (str | PathLike): The file.
+        file_format (str): 'c2am', 'csv' or 'coco', see above.
+        metadata (WSOLMetadata): Images, labels and sizes.
+        classes (dict[int, str]): Names of the classes.
+        end (str): What x1, y1 are: 'exclusive' (width = x1 - x0) or 'inclusive' (+ 1). Defaults to
+            'exclusive'.
+        clip (bool): Whether to clip boxes to their image, rather than stop. Defaults to False.
+        allow_missing (bool): Whether images without a box are accepted and counted, rather than
+            stop. Defaults to False.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is malformed or names an unknown image; images have no box; or a box
+            is not finite, has no area or leaves its image.
+    """
+    readers = dict(c2am=_read_c2am, csv=_read_csv, coco=_read_coco)
+    if file_format not in readers:
+        raise ValueError(f'format must be one of {", ".join(readers)}, got {file_format!r}')
+    if end not in ENDS:
+        raise ValueError(f'end must be one of {", ".join(ENDS)}, got {end!r}')
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file')
+    sizes = sizes_of(metadata)
+    rows: dict[str, list[tuple]] = {}
+    problems, clipped = [], 0
+    for image_id, values, score in readers[file_format](path):
+        if image_id not in sizes:
+            problems.append(f'image {image_id!r} is not in {metadata.folder}')
+            continue
+        box = np.array(values)
+        if end == 'inclusive':
+            box[2:] += 1
+        if clip:
+            inside = np.clip(box, 0, (*sizes[image_id], *sizes[image_id]))
+            clipped += not np.array_equal(inside, box)
+            box = inside
+        rows.setdefault(image_id, []).append((box, metadata.labels[image_id], score))
+    missing = [image_id for image_id in sizes if image_id not in rows]
+    if missing and not allow_missing:
+        problems.append(
+            f'{len(missing)} of {len(sizes)} images of {metadata.folder} have no box '
+            f'(--allow-missing accepts this), the first: {missing[0]}'
+        )
+    raise_problems(str(path), problems)
+    info = dict(method='import', source=path.name, end=end, clipped=clipped)
+    result = PseudoBoxFile.from_rows(sizes, rows, classes, info)
+    result.check(str(path))
+    return result
+
+
+def _read_c2am(path: Path) -> Rows:
+    if path.suffix == '.json':
+        content = read_json(path)
+        if not isinstance(content, dict):
+            raise ValueError(f'{path}: needs a dict of image id to box')
+        return [
+            (image_id, _numbers(box, f'{path}: image {image_id!r}'), math.nan)
+            for image_id, value in content.items()
+            for box in (value if _is_list_of_boxes(value) else [value])
+        ]
+    lines = enumerate(_text(path).splitlines(), 1)
+    fields = [(number, line.rsplit(maxsplit=4)) for number, line in lines if line.strip()]
+    return [(f[0], _numbers(f[1:], f'{path}:{number}'), math.nan) for number, f in fields]
+
+
+def _read_csv(path: Path) -> Rows:
+    rows = []
+    for number, fields in enumerate(csv.reader(_text(path).splitlines()), 1):
+        if not fields or (number == 1 and fields[0].strip() == 'image_id'):
+            continue
+        where = f'{path}:{number}'
+        values = _numbers(fields[1:5], where)
+        score = math.nan
+        if len(fields) == 6:
+            score = _number(fields[5], where)
+        elif len(fields) != 5:
+            raise ValueError(f'{where}: 5 or 6 fields are needed, got {len(fields)}')
+        rows.append((fields[0], values, score))
+    return rows
+
+
+def _read_coco(path: Path) -> Rows:
+    content = read_json(path)
+    try:
+        names = {image['id']: image['file_name'] for image in content['images']}
+        rows = []
+        for row in content['annotations']:
+            name = names[row['image_id']]
+            x, y, w, h = _numbers(row['bbox'], f'{path}: image {name!r}')
+            rows.append((name, [x, y, x + w, y + h], float(row.get('score', math.nan))))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'{path}: no COCO annotations: {error!r}') from error
+    return rows
+
+
+def _is_list_of_boxes(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(box, list) for box in value)
+
+
+def _numbers(values: object, where: str) -> list[float]:
+    if not isinstance(values, list) or len(values) != 4:
+        raise ValueError(f'{where}: a box is 4 numbers, got {values!r}')
+    return [_number(value, where) for value in values]
+
+
+def _number(value: object, where: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{where}: a number is needed, got {value!r}') from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: not a utf-8 text file: {error}') from error

@@ -1,0 +1,91 @@
+"""Images of a fixed size in batches, read ahead by threads."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import torch
+from torch import Tensor
+
+AHEAD = 2  # batches that are read while one is used
+
+
+class ImageBatch(NamedTuple):
+    """Images that could be read, and those that could not.
+
+    Attributes:
+        ids (list[str]): Of the N images that could be read.
+        images (Tensor | None): (N, 3, S, S) uint8 BGR; None if N = 0.
+        sizes (list[tuple[int, int]]): (width, height) of the original images.
+        broken (dict[str, str]): Id to what is wrong with the image.
+    """
+
+    ids: list[str]
+    images: Tensor | None
+    sizes: list[tuple[int, int]]
+    broken: dict[str, str]
+
+
+def read_image(
+    path: Path, input_size: int, size: tuple[int, int] | None = None
+) -> tuple[Tensor, tuple[int, int]] | str:
+    """Image (3, S, S) uint8 BGR, squeezed to a square, and its original (width, height).
+
+    Args:
+        path (Path): Image file.
+        input_size (int): S.
+        size (tuple[int, int], optional): (width, height) it must have. Defaults to None: any.
+
+    Returns:
+        tuple[Tensor, tuple[int, int]] | str: Image and size, or what is wrong with it.
+    """
+    if not path.is_file():
+        return 'no such file'
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        return 'cannot be read as an image'
+    height, width = image.shape[:2]
+    if size not in (None, (width, height)):
+        return f'is {width} x {height} pixels, its metadata say {size[0]} x {size[1]}'
+    image = cv2.resize(image, (input_size, input_size), interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(image).permute(2, 0, 1), (width, height)
+
+
+def read_batches(
+    batches: Iterable[list[str]],
+    paths: dict[str, Path],
+    input_size: int,
+    sizes: dict[str, tuple[int, int]],
+    workers: int,
+) -> Iterator[ImageBatch]:
+    """Images of the ids of each batch, in order.
+
+    Args:
+        batches (Iterable[list[str]]): Image ids.
+        paths (dict[str, Path]): File of each image.
+        input_size (int): S.
+        sizes (dict[str, tuple[int, int]]): (width, height) the images must have; may lack images.
+        workers (int): Number of threads.
+    """
+    read = partial(read_image, input_size=input_size)
+    waiting: deque[tuple[list[str], list]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for ids in batches:
+            jobs = [pool.submit(read, paths[i], size=sizes.get(i)) for i in ids]
+            waiting.append((ids, jobs))
+            if len(waiting) > AHEAD:
+                yield _collect(*waiting.popleft())
+        while waiting:
+            yield _collect(*waiting.popleft())
+
+
+def _collect(ids: list[str], jobs: list) -> ImageBatch:
+    results = {image_id: job.result() for image_id, job in zip(ids, jobs, strict=True)}
+    broken = {i: result for i, result in results.items() if isinstance(result, str)}
+    good = {i: result for i, result in results.items() if i not in broken}
+    images = torch.stack([image for image, _ in good.values()]) if good else None
+    return ImageBatch(list(good), images, [size for _, size in good.values()], broken)

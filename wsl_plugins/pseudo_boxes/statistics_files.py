@@ -1,0 +1,69 @@
+"""Statistics of DDT as files: one ``.npz`` per set of images, ``job.json`` for what they are of."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.pseudo_boxes.box_file import read_json
+from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
+
+FIELDS = DDTStatistics._fields
+
+
+def check_same_job(path: Path, job: dict, found: dict, remedy: str) -> None:
+    """Raise ValueError if ``found`` differs from ``job`` in one of the keys of ``job``."""
+    different = [key for key in job if found.get(key) != job[key]]
+    if different:
+        details = '; '.join(f'{k}: found {found.get(k)!r}, asked {job[k]!r}' for k in different)
+        raise ValueError(f'{path} was made otherwise: {details}; {remedy}')
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a JSON file, whole or not at all."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(content, indent=1).encode())
+
+
+def save_statistics(folder: str | os.PathLike, group: str, statistics: DDTStatistics) -> None:
+    """Write ``<folder>/<group>.npz``: ``mean``, ``component``, ``share``, ``cells``."""
+    with atomic_write(Path(folder, f'{group}.npz')) as file:
+        np.savez(file, **statistics._asdict())
+
+
+def load_statistics(folder: str | os.PathLike, group: str, channels: int) -> DDTStatistics:
+    """Read ``<folder>/<group>.npz``.
+
+    Raises:
+        FileNotFoundError: There are no statistics of this set of images.
+        ValueError: The file is damaged or of another number of channels.
+    """
+    path = Path(folder, f'{group}.npz')
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no DDT statistics of {group!r}')
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            mean, component, share, cells = (file[name] for name in FIELDS)
+        statistics = DDTStatistics(mean, component, float(share), int(cells))
+    except (OSError, EOFError, KeyError, ValueError, TypeError) as error:
+        raise ValueError(f'{path}: no DDT statistics: {error}') from error
+    for name in ('mean', 'component'):
+        value = getattr(statistics, name)
+        if value.shape != (channels,) or not np.isfinite(value).all():
+            raise ValueError(
+                f'{path}: {name} must be {channels} finite numbers, got shape {value.shape}'
+            )
+    return statistics
+
+
+def check_statistics_job(folder: str | os.PathLike, job: dict) -> None:
+    """Check that the statistics of a folder are of the same network, layer and input size.
+
+    Raises:
+        FileNotFoundError: The folder holds no statistics.
+        ValueError: They are of something else.
+    """
+    path = Path(folder, 'job.json')
+    check_same_job(path, job, read_json(path), 'make statistics with the same settings')

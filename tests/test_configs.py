@@ -13,7 +13,9 @@ from wsl_plugins.registry import DATASETS
 from mmdet.registry import MODELS
 
 ROOT = Path(__file__).parents[1] / 'configs'
-CONFIGS = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob('[!_]*/*.py'))
+CONFIGS = sorted(
+    str(p.relative_to(ROOT)) for p in ROOT.glob('[!_]*/*.py') if p.parent.name != 'psol'
+)
 
 
 def without_weights(cfg):

@@ -1,6 +1,14 @@
-"""Data sets whose training samples carry image labels and proposals, never boxes."""
+"""Data sets whose training samples carry image labels (and proposals), never boxes."""
+
+from importlib.util import find_spec
 
 from wsl_plugins.datasets.wsod_coco import WSODCocoDataset
 from wsl_plugins.datasets.wsod_voc import WSODVOCDataset
+from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
 
-__all__ = ['WSODCocoDataset', 'WSODVOCDataset']
+__all__ = ['WSODCocoDataset', 'WSODVOCDataset', 'WSOLMetadata']
+if find_spec('mmpretrain'):  # which detectors do without
+    from wsl_plugins.datasets.pseudo_box_dataset import PseudoBoxDataset
+    from wsl_plugins.datasets.wsol_dataset import WSOLDataset
+
+    __all__ += ['PseudoBoxDataset', 'WSOLDataset']

@@ -1,10 +1,11 @@
 """Registered models; imported by the registry at the first look-up."""
 
+from importlib.util import find_spec
+
 from . import (
     backbones,
     detectors,
     layers,
-    localizers,
     losses,
     mil_heads,
     necks,
@@ -17,7 +18,6 @@ __all__ = [
     'backbones',
     'detectors',
     'layers',
-    'localizers',
     'losses',
     'mil_heads',
     'necks',
@@ -25,3 +25,7 @@ __all__ = [
     'roi_heads',
     'tta',
 ]
+if find_spec('mmpretrain'):  # which detectors do without
+    from . import localizers
+
+    __all__ += ['localizers']

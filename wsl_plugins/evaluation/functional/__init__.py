@@ -1,6 +1,37 @@
 """Metrics as pure functions of arrays."""
 
+from wsl_plugins.evaluation.functional.box_accuracy import (
+    box_hits,
+    max_box_acc,
+    resize_boxes,
+    threshold_ious,
+)
 from wsl_plugins.evaluation.functional.corloc import corloc, mean_over_images, top_box_iou
+from wsl_plugins.evaluation.functional.loc_accuracy import class_rank, loc_accuracy
+from wsl_plugins.evaluation.functional.pixel_ap import pixel_ap, score_histograms
 from wsl_plugins.evaluation.functional.repeated_recall import repeated_recall
+from wsl_plugins.evaluation.functional.score_maps import (
+    load_score_map,
+    normalize_score_map,
+    resize_score_map,
+    save_score_map,
+)
 
-__all__ = ['corloc', 'mean_over_images', 'repeated_recall', 'top_box_iou']
+__all__ = [
+    'box_hits',
+    'class_rank',
+    'corloc',
+    'load_score_map',
+    'loc_accuracy',
+    'max_box_acc',
+    'mean_over_images',
+    'normalize_score_map',
+    'pixel_ap',
+    'repeated_recall',
+    'resize_boxes',
+    'resize_score_map',
+    'save_score_map',
+    'score_histograms',
+    'threshold_ious',
+    'top_box_iou',
+]

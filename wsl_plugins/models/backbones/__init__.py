@@ -1,4 +1,16 @@
-from .dilated_vgg import DilatedVGG
-from .localizers import LocalizerInceptionV3, LocalizerResNet, LocalizerVGG
+from importlib.util import find_spec
 
-__all__ = ['DilatedVGG', 'LocalizerInceptionV3', 'LocalizerResNet', 'LocalizerVGG']
+from .dilated_vgg import DilatedVGG
+
+__all__ = ['DilatedVGG']
+if find_spec('mmpretrain'):  # which detectors do without
+    from .localizers import LocalizerInceptionV3, LocalizerResNet, LocalizerVGG
+    from .vector_backbones import AuxInceptionV3, PooledVGG
+
+    __all__ += [
+        'AuxInceptionV3',
+        'LocalizerInceptionV3',
+        'LocalizerResNet',
+        'LocalizerVGG',
+        'PooledVGG',
+    ]

@@ -1,0 +1,11 @@
+_base_ = './psol_cub.py'
+
+data_preprocessor = dict(num_classes=1000)
+data = dict(data_prefix='ILSVRC', metadata_root='wsol_metadata/ILSVRC')
+# 1.3 million files are not looked for at the start
+train_dataloader = dict(
+    batch_size=256,
+    dataset=dict(check_files=False, box_file='pseudo_boxes/ILSVRC_ddt-vgg16.json', **data),
+)
+val_dataloader = dict(dataset=data)
+test_dataloader = dict(dataset=data)

@@ -1,0 +1,5 @@
+# 6 epochs at a constant learning rate (paper, section 4.2: ImageNet)
+train_cfg = dict(by_epoch=True, max_epochs=6, val_interval=1)
+val_cfg = dict()
+test_cfg = dict()
+auto_scale_lr = dict(base_batch_size=256)

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/psol_densenet161.py',
+    '../_base_/datasets/psol_imagenet.py',
+    '../_base_/schedules/psol_6e.py',
+    '../_base_/psol_runtime.py',
+]

@@ -1,0 +1,9 @@
+_base_ = 'psol_inceptionv3-sep_imagenet.py'
+joint = dict(type='wsl_plugins.JointBoxHead', num_classes=1000)
+model = dict(head=dict(head=joint, aux_head=joint))
+param_scheduler = dict(type='MultiStepLR', by_epoch=True, milestones=[2, 4], gamma=0.1)
+val_evaluator = [
+    dict(type='wsl_plugins.LocAccuracy'),
+    dict(type='mmpretrain.Accuracy', topk=(1, 5)),
+]
+test_evaluator = val_evaluator

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/psol_vgg-gap.py',
+    '../_base_/datasets/psol_cub.py',
+    '../_base_/schedules/psol_30e.py',
+    '../_base_/psol_runtime.py',
+]

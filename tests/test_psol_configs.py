@@ -1,0 +1,214 @@
+"""Every PSOL config builds and trains one step; its data and its evaluation fit it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+
+from wsl_plugins.registry import METRICS, TRANSFORMS
+
+from mmpretrain.registry import MODELS
+
+ROOT = Path(__file__).parents[1] / 'configs' / 'psol'
+CONFIGS = sorted(p.name for p in ROOT.glob('*.py'))
+TRAINED = [name for name in CONFIGS if name.startswith('psol') and '2cub' not in name]
+BACKBONES = ('resnet50', 'vgg16', 'vgg-gap', 'inceptionv3', 'densenet161')
+CLASSES = {'cub': 200, 'imagenet': 1000, 'cub27': 27, 'demo': 5}
+
+
+def without_weights(cfg):
+    """No checkpoint is loaded: every ``Pretrained`` initialisation is removed."""
+    if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
+        cfg.pop('init_cfg')
+    for value in cfg.values():
+        if isinstance(value, dict):
+            without_weights(value)
+
+
+@pytest.fixture
+def load():
+    def load(name):
+        cfg = Config.fromfile(ROOT / name)
+        init_default_scope(cfg.default_scope)
+        without_weights(cfg.model)
+        if 'vgg16' in name:  # of 120 million parameters
+            cfg.model.backbone.fc_channels = 8
+            cfg.model.head.in_channels = 8
+        cfg.model.data_preprocessor = cfg.data_preprocessor
+        return cfg
+
+    yield load
+    init_default_scope('mmengine')
+
+
+def pack(pipeline, label, size=(70, 50)):
+    """A sample through all of a pipeline but the loading."""
+    width, height = size
+    image = np.random.default_rng(label).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    boxes = np.array([[5.0, 5.0, 45.0, 30.0]])
+    results = dict(img=image, ori_shape=(height, width), image_id='a.jpg', gt_label=label)
+    results |= dict(gt_bboxes=boxes, gt_boxes=boxes, image_size=size)
+    for transform in pipeline[1:]:
+        results = TRANSFORMS.build(transform)(results)
+    return results
+
+
+def batch_of(pipeline, classes):
+    samples = [pack(pipeline, label) for label in (0, classes - 1)]
+    return {key: [sample[key] for sample in samples] for key in samples[0]}
+
+
+def shrink(pipeline, name):
+    """Smaller crops, but for InceptionV3, whose auxiliary branch needs its 299 pixels."""
+    if 'inception' not in name:
+        for transform in pipeline:
+            if 'CropWithBox' in transform.type:
+                transform.scale = 64
+            elif transform.type == 'mmpretrain.Resize':
+                transform.scale = (72, 72)
+            elif transform.type == 'wsl_plugins.FixedCrop':
+                transform.crop_size = 64
+    return pipeline
+
+
+def test_the_grid_is_complete():
+    names = {Path(name).stem for name in CONFIGS}
+    for backbone in BACKBONES:
+        for kind in ('sep', 'joint'):
+            for dataset in ('cub', 'imagenet'):
+                assert f'psol_{backbone}-{kind}_{dataset}' in names
+
+
+@pytest.mark.parametrize('name', [n for n in TRAINED if not n.endswith('_imagenet.py')])
+def test_one_training_step(load, name):
+    """Those of ImageNet are those of CUB with other data: see test_imagenet_is_cub."""
+    cfg = load(name)
+    torch.manual_seed(0)
+    classes, joint = cfg.data_preprocessor.num_classes, 'joint' in name
+    assert classes == CLASSES[Path(name).stem.split('_')[-1]]
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    model.train()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+    if 'demo' not in name:  # a group per parameter; what is new learns twice as fast
+        rates = {id(p): g['lr'] for g in optimizer.param_groups for p in g['params']}
+        for parameter, p in model.named_parameters():
+            assert rates[id(p)] == (0.002 if parameter.startswith('head') else 0.001)
+    logged = model.train_step(
+        batch_of(shrink(cfg.train_dataloader.dataset.pipeline, name), classes), optimizer
+    )
+    losses = {'loss_box'} | ({'loss_cls'} if joint else set())
+    if 'inception' in name:
+        losses |= {f'aux.{loss}' for loss in losses}
+    assert set(logged) == {'loss'} | losses
+    assert all(value.isfinite() for value in logged.values())
+    still = {n for n, p in model.named_parameters() if p.equal(before[n])}
+    assert not {n for n in still if n.endswith('weight')}, 'not trained'
+    model.eval()
+    with torch.no_grad():
+        samples = model.test_step(
+            batch_of(shrink(cfg.test_dataloader.dataset.pipeline, name), classes)
+        )
+    for sample in samples:
+        x1, y1, x2, y2 = sample.pred_box.tolist()
+        assert 0 <= x1 <= x2 <= 70 and 0 <= y1 <= y2 <= 50
+        assert ('pred_score' in sample) == joint
+        assert not joint or sample.pred_score.shape == (classes,)
+
+
+@pytest.mark.parametrize('backbone', BACKBONES)
+@pytest.mark.parametrize('kind', ['sep', 'joint'])
+def test_imagenet_is_cub(load, backbone, kind):
+    """Other data, schedule and classes; everything else is the same."""
+    cub, imagenet = (load(f'psol_{backbone}-{kind}_{d}.py') for d in ('cub', 'imagenet'))
+    assert imagenet.optim_wrapper == cub.optim_wrapper
+    assert (cub.train_cfg.max_epochs, imagenet.train_cfg.max_epochs) == (30, 6)
+    assert (cub.train_dataloader.batch_size, imagenet.train_dataloader.batch_size) == (64, 256)
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        assert imagenet[loader].dataset.pipeline == cub[loader].dataset.pipeline
+    if kind == 'joint':
+        assert cub.param_scheduler.milestones == [10, 20]
+        assert imagenet.param_scheduler.milestones == [2, 4]
+        heads = imagenet.model.head
+        heads = [heads.head, heads.aux_head] if backbone == 'inceptionv3' else [heads]
+        for head in heads:
+            assert head.type == 'wsl_plugins.JointBoxHead' and head.num_classes == 1000
+            head.num_classes = 200
+    else:
+        assert cub.get('param_scheduler') is None and imagenet.get('param_scheduler') is None
+    imagenet.model.data_preprocessor = cub.model.data_preprocessor
+    assert imagenet.model == cub.model
+
+
+@pytest.mark.parametrize('name', TRAINED)
+def test_data_and_evaluation(load, name):
+    cfg = load(name)
+    train, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
+    assert (train.type, train.split) == ('wsl_plugins.PseudoBoxDataset', 'train-weaksup')
+    assert (test.type, test.split) == ('wsl_plugins.WSOLDataset', 'test')
+    assert cfg.val_dataloader.dataset.split == 'train-fullsup'
+    assert train.box_file.split('_ddt')[0].split('/')[-1] in (
+        Path(train.metadata_root).name,
+        'pseudo_boxes.json',
+    )
+    sizes = {'demo': 96} if 'demo' in name else {'inception': 299}
+    size = next((s for key, s in sizes.items() if key in name), 224)
+    for pipeline in (train.pipeline, test.pipeline):
+        assert pack(pipeline, 0, (400, 300))['inputs'].shape == (3, size, size)
+    assert cfg.default_hooks.checkpoint.save_best == 'wsol/gt_known_loc'
+    assert ('mmpretrain.Accuracy' in [m.type for m in cfg.test_evaluator]) == ('joint' in name)
+    topk = METRICS.build(cfg.test_evaluator[0]).topk
+    assert topk == ((1, 5) if 'joint' in name else None)
+
+
+@pytest.mark.parametrize('backbone', ['resnet50', 'vgg-gap', 'densenet161'])
+def test_transfer_only_changes_the_test_data(load, backbone):
+    cfg = load(f'psol_{backbone}-sep_imagenet2cub.py')
+    cub, imagenet = (load(f'psol_{backbone}-sep_{d}.py') for d in ('cub', 'imagenet'))
+    assert cfg.test_dataloader == cub.test_dataloader
+    assert cfg.model == imagenet.model and cfg.test_evaluator == cub.test_evaluator
+    assert cfg.train_dataloader is cfg.train_cfg is cfg.optim_wrapper is None
+
+
+def test_ten_crop_averages_the_scores_of_ten_views(load):
+    """Against ten crops cut by hand."""
+    cfg = load('classifier_resnet50_imagenet.py')
+    cfg.model.backbone.update(depth=18, base_channels=8)
+    cfg.model.head.in_channels = 64
+    cfg.model.pop('data_preprocessor')
+    torch.manual_seed(0)
+    model = MODELS.build(dict(cfg.tta_model, module=cfg.model))
+    model.init_weights()
+    model.eval()
+    pipeline = [cfg.tta_pipeline[0], dict(type='mmpretrain.Resize', scale=(256, 256))]
+    views = pack([*pipeline, cfg.tta_pipeline[2]], 3, (300, 200))
+    assert len(views['inputs']) == 10
+    with torch.no_grad():
+        (sample,) = model.test_step({key: [[v] for v in value] for key, value in views.items()})
+        plain = pack([*pipeline, dict(type='wsl_plugins.PackWSOLInputs')], 3, (300, 200))['inputs']
+        corners = [(0, 0), (0, 32), (32, 0), (32, 32), (16, 16)]
+        crops = [plain[:, y : y + 224, x : x + 224] for y, x in corners]
+        crops += [crop.flip(2) for crop in crops]
+        one = model.module.test_step(dict(inputs=crops))
+    expected = torch.stack([s.pred_score for s in one])
+    assert expected.std(dim=0).max() > 1e-5
+    torch.testing.assert_close(sample.pred_score, expected.mean(dim=0))
+    assert sample.image_id == 'a.jpg'
+
+
+def test_classifiers(load):
+    for name in ('classifier_resnet50_imagenet.py', 'classifier_efficientnet-b7_imagenet.py'):
+        cfg = load(name)
+        size = 600 if 'b7' in name else 224
+        sample = pack(cfg.test_dataloader.dataset.pipeline, 1, (400, 300))
+        assert sample['inputs'].shape == (3, size, size)
+        assert cfg.test_dataloader.dataset.type == 'wsl_plugins.WSOLDataset'
+        assert METRICS.build(cfg.test_evaluator[1]).out_file.endswith(
+            f'{name.split("_")[1]}_classes.json'
+        )
+        assert cfg.model.head.num_classes == 1000

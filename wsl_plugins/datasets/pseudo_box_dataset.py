@@ -1,0 +1,95 @@
+"""Images with a pseudo box each, to train box regressors."""
+
+import logging
+import os
+
+import numpy as np
+from mmengine.logging import print_log
+
+from wsl_plugins.datasets.wsol_dataset import WSOLDataset
+from wsl_plugins.datasets.wsol_metadata_files import summary
+from wsl_plugins.pseudo_boxes import PseudoBoxFile
+from wsl_plugins.registry import DATASETS
+
+
+def best_box(boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The box to learn from: highest score, then largest area, then first.
+
+    Args:
+        boxes: (K, 4) xyxy, K >= 1.
+        scores: (K,); NaN (no score) comes last.
+
+    Returns:
+        (1, 4).
+
+    Example:
+        >>> best_box(np.array([[0, 0, 2, 2], [0, 0, 3, 3]]), np.array([np.nan, np.nan]))
+        array([[0, 0, 3, 3]])
+    """
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    scores = np.where(np.isnan(scores), -np.inf, scores)
+    index = max(range(len(boxes)), key=lambda k: (scores[k], areas[k], -k))
+    return boxes[index : index + 1]
+
+
+@DATASETS.register_module()
+class PseudoBoxDataset(WSOLDataset):
+    """:class:`WSOLDataset` with boxes of a pseudo box file.
+
+    For PSOL, "Rethinking the Route Towards Weakly Supervised Object Localization" (CVPR 2020). A
+    data info has, besides those of ``WSOLDataset``, ``gt_bboxes`` (1, 4) float64 xyxy pixels of the
+    original image, exclusive ends: the box of the file with the highest score, of the largest area
+    if there are no scores. ``Resize`` and ``RandomFlip`` of mmcv and the crops of this package move
+    it with the image. Ground truth (``gt_boxes``) is another key and stays out of training.
+
+    Images whose list of boxes in the file is empty are left out, with a warning that counts them.
+
+    Args:
+        box_file (str): Pseudo box file (``tools/make_pseudo_boxes.py``), below ``data_root`` unless
+            absolute.
+        metadata_root, split, **kwargs: See :class:`WSOLDataset`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is wrong, lacks images of the split (one error for all of them), knows
+            another size of an image than the metadata, or has no box for any image.
+
+    Example:
+        >>> dataset = PseudoBoxDataset(
+        ...     box_file='pseudo_boxes/CUB_ddt-vgg16.json', metadata_root='wsol_metadata/CUB',
+        ...     split='train-weaksup', data_root='data/', data_prefix='CUB_200_2011/images')
+        >>> dataset.get_data_info(0)['gt_bboxes'].shape
+        (1, 4)
+    """
+
+    def __init__(self, box_file: str, metadata_root: str, split: str, **kwargs) -> None:
+        self.box_file = os.path.join(kwargs.get('data_root', ''), os.path.expanduser(box_file))
+        super().__init__(metadata_root, split, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Data infos of the images that have a box."""
+        data_list = super().load_data_list()
+        pseudo = PseudoBoxFile.load(self.box_file)
+        missing = [i['image_id'] for i in data_list if i['image_id'] not in pseudo.boxes]
+        if missing:
+            raise ValueError(f'{self.box_file}: lacks {summary(missing, "image")}')
+        other = [
+            f'{i["image_id"]} is {pseudo.sizes[i["image_id"]]}, not {i["image_size"]}'
+            for i in data_list
+            if 'image_size' in i and tuple(i['image_size']) != pseudo.sizes[i['image_id']]
+        ]
+        if other:
+            raise ValueError(f'{self.box_file}: other (width, height): {summary(other, "image")}')
+        found = [info for info in data_list if len(pseudo.boxes[info['image_id']])]
+        if not found:
+            raise ValueError(f'{self.box_file}: no box for any of {len(data_list)} images')
+        if len(found) < len(data_list):
+            left_out = len(data_list) - len(found)
+            message = (
+                f'{self.box_file}: {left_out} of {len(data_list)} images have no box, left out'
+            )
+            print_log(message, logger='current', level=logging.WARNING)
+        for info in found:
+            image_id = info['image_id']
+            info['gt_bboxes'] = best_box(pseudo.boxes[image_id], pseudo.scores[image_id])
+        return found

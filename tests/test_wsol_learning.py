@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,7 @@ def run(demo_set, tmp_path):
         return runner.test()
 
     yield run
-    DefaultScope.get_instance('mmengine', scope_name='mmengine')
+    init_default_scope('mmengine')
 
 
 @pytest.mark.parametrize('method', METHODS)

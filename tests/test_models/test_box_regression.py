@@ -5,11 +5,19 @@ import math
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 from wsl_plugins.models.localizers.box_regression_head import original_box
 from wsl_plugins.registry import MODELS, TRANSFORMS
 
 from mmpretrain.structures import DataSample
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmpretrain')
+    yield
+    init_default_scope('mmengine')
 
 
 def build(kind, **kwargs):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.registry import init_default_scope
 from torch import nn
 
 from wsl_plugins.models.localizers import (
@@ -29,6 +30,16 @@ HEADS = {
     'acol': lambda **kw: ACoLHead(5, 8, mid_channels=6, **kw),
     'spg': lambda **kw: SPGHead(5, 8, branch_channels=(4, 6), mid_channels=6, mask_size=32, **kw),
 }
+
+
+@pytest.fixture(autouse=True, params=['mmpretrain', 'mmdet'])
+def scope(request):
+    """Localizers are found and work whatever the default scope is."""
+    init_default_scope(request.param)
+    yield
+    init_default_scope('mmengine')
+
+
 DEVICES = ['cpu'] + ['cuda'] * torch.cuda.is_available()
 
 

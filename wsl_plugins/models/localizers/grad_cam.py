@@ -44,8 +44,8 @@ class GradCAMClassifier(WSOLClassifier):
         ``model=dict(type='wsl_plugins.GradCAMClassifier', target_layer='backbone.layer4', ...)``
     """
 
-    def __init__(self, *args, target_layer: str, map_label: str = 'gt', **kwargs) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *, target_layer: str, map_label: str = 'gt', **kwargs) -> None:
+        super().__init__(**kwargs)
         if map_label not in MAP_LABELS:
             raise ValueError(f'map_label must be one of {MAP_LABELS}, got {map_label!r}')
         if target_layer not in dict(self.named_modules()):

@@ -16,8 +16,8 @@ class WSOLClassifier(ImageClassifier):
         inserts: list of ``dict(after=..., layer=...)``: the dotted name of a layer of this model,
             e.g. ``'backbone.layer3.0'`` or ``'neck'``, and the config of the layer that its output
             passes through. Names of parameters and checkpoints stay as they are. Default: none.
-        kwargs: ``backbone``, ``neck``, ``head``, ``data_preprocessor``, ... of
-            ``ImageClassifier``.
+        data_preprocessor: options of mmpretrain's ``ClsDataPreprocessor``, or a module.
+        kwargs: ``backbone``, ``neck``, ``head``, ... of ``ImageClassifier``.
 
     Raises:
         ValueError: a name that is not there.
@@ -27,8 +27,17 @@ class WSOLClassifier(ImageClassifier):
         layer=dict(type='wsl_plugins.ADL', drop_rate=0.75, threshold=0.9))], ...)``
     """
 
-    def __init__(self, *args, inserts: list[dict] | None = None, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        *,
+        inserts: list[dict] | None = None,
+        data_preprocessor: dict | nn.Module | None = None,
+        **kwargs,
+    ) -> None:
+        if not isinstance(data_preprocessor, nn.Module):  # by its full name: found from any scope
+            named = dict(type='mmpretrain.ClsDataPreprocessor')
+            data_preprocessor = named | (data_preprocessor or {})
+        super().__init__(data_preprocessor=data_preprocessor, **kwargs)
         self.inserted = nn.ModuleList()
         for insert in inserts or []:
             layer = MODELS.build(insert['layer'])

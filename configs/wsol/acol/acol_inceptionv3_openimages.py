@@ -1,5 +1,8 @@
-_base_ = '../cam/cam_inceptionv3_openimages.py'
-model = dict(
-    neck=None,
-    head=dict(type='wsl_plugins.ACoLHead', in_channels=768, erase_threshold=0.7),
-)
+_base_ = [
+    '../../_base_/models/acol_inceptionv3.py',
+    '../../_base_/datasets/wsol_openimages.py',
+    '../../_base_/schedules/wsol_10e.py',
+    '../../_base_/wsol_runtime.py',
+]
+model = dict(head=dict(num_classes=100))
+default_hooks = dict(checkpoint=dict(save_best='wsol/PxAP'))

@@ -1,2 +1,7 @@
-_base_ = '../cam/cam_resnet50_imagenet.py'
-model = dict(head=dict(type='wsl_plugins.ACoLHead', erase_threshold=0.7))
+_base_ = [
+    '../../_base_/models/acol_resnet50.py',
+    '../../_base_/datasets/wsol_imagenet.py',
+    '../../_base_/schedules/wsol_10e.py',
+    '../../_base_/wsol_runtime.py',
+]
+model = dict(head=dict(num_classes=1000))

@@ -1,9 +1,7 @@
-_base_ = '../cam/cam_vgg16_imagenet.py'
-adl = dict(type='wsl_plugins.ADL', drop_rate=0.75, threshold=0.9)
-model = dict(
-    inserts=[
-        dict(after='backbone.features.16', layer=adl),
-        dict(after='backbone.features.22', layer=adl),
-        dict(after='backbone.features.29', layer=adl),
-    ]
-)
+_base_ = [
+    '../../_base_/models/adl_vgg16.py',
+    '../../_base_/datasets/wsol_imagenet.py',
+    '../../_base_/schedules/wsol_10e.py',
+    '../../_base_/wsol_runtime.py',
+]
+model = dict(head=dict(num_classes=1000))

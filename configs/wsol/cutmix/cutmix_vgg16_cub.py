@@ -1,5 +1,7 @@
-_base_ = '../cam/cam_vgg16_cub.py'
-model = dict(
-    train_cfg=dict(augments=dict(type='mmpretrain.CutMix', alpha=1.0), probs=1.0),
-    head=dict(loss=dict(type='mmpretrain.CrossEntropyLoss', use_soft=True)),
-)
+_base_ = [
+    '../../_base_/models/cutmix_vgg16.py',
+    '../../_base_/datasets/wsol_cub.py',
+    '../../_base_/schedules/wsol_50e.py',
+    '../../_base_/wsol_runtime.py',
+]
+model = dict(head=dict(num_classes=200))

@@ -1,5 +1,8 @@
-_base_ = '../cam/cam_vgg16_openimages.py'
-model = dict(
-    train_cfg=dict(augments=dict(type='mmpretrain.CutMix', alpha=1.0), probs=1.0),
-    head=dict(loss=dict(type='mmpretrain.CrossEntropyLoss', use_soft=True)),
-)
+_base_ = [
+    '../../_base_/models/cutmix_vgg16.py',
+    '../../_base_/datasets/wsol_openimages.py',
+    '../../_base_/schedules/wsol_10e.py',
+    '../../_base_/wsol_runtime.py',
+]
+model = dict(head=dict(num_classes=100))
+default_hooks = dict(checkpoint=dict(save_best='wsol/PxAP'))

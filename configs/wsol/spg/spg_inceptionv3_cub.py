@@ -1,12 +1,7 @@
-_base_ = '../cam/cam_inceptionv3_cub.py'
-model = dict(
-    backbone=dict(out_indices=(0, 1)),
-    neck=dict(keep_input=True),
-    head=dict(
-        type='wsl_plugins.SPGHead',
-        branch_channels=(288, 768),
-        thresholds_b1=(0.05, 0.5),
-        thresholds_b2=(0.01, 0.7),
-        thresholds_c=(0.1, 0.7),
-    ),
-)
+_base_ = [
+    '../../_base_/models/spg_inceptionv3.py',
+    '../../_base_/datasets/wsol_cub.py',
+    '../../_base_/schedules/wsol_50e.py',
+    '../../_base_/wsol_runtime.py',
+]
+model = dict(head=dict(num_classes=200))

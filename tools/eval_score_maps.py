@@ -117,8 +117,9 @@ def score_boxes(args: argparse.Namespace, metadata: WSOLMetadata) -> tuple[list,
             right += hits_at(score_map, boxes, [args.threshold] * len(CURVES))
     curves = counts * 100.0 / len(metadata.image_ids)
     report = max_box_acc(curves)
+    best = {name: f'{value:.3f}' for name, value in report.items() if name.endswith('_threshold')}
     rows = [
-        [name, f'{value:.2f}', report.get(f'{name}_threshold', '')]
+        [name, f'{value:.2f}', best.get(f'{name}_threshold', '')]
         for name, value in report.items()
         if not name.endswith('_threshold')
     ]

@@ -127,11 +127,11 @@ def test_boxes(boxes, tmp_path):
     done = evaluate(*boxes, *extra)
     assert '3 images with boxes' in done.stdout
     assert numbers(done) == {
-        'MaxBoxAcc': ['66.67', '0.0'],
+        'MaxBoxAcc': ['66.67', '0.000'],
         'MaxBoxAccV2': ['55.56', ''],
-        'MaxBoxAccV2_30': ['66.67', '0.0'],
-        'MaxBoxAccV2_50': ['66.67', '0.0'],
-        'MaxBoxAccV2_70': ['33.33', '0.0'],
+        'MaxBoxAccV2_30': ['66.67', '0.000'],
+        'MaxBoxAccV2_50': ['66.67', '0.000'],
+        'MaxBoxAccV2_70': ['33.33', '0.000'],
         'BoxAcc': ['66.67', '0.4'],
         'BoxAccV2': ['55.56', '0.4'],
         'BoxAccV2_30': ['66.67', '0.4'],

@@ -147,3 +147,17 @@ def run_two_processes():
             assert process.returncode == 0, output[-3000:]
 
     return run
+
+
+@pytest.fixture
+def without_weights():
+    """Function that removes every ``Pretrained`` initialisation of a config: nothing is loaded."""
+
+    def remove(cfg):
+        if isinstance(cfg, dict) and (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
+            cfg.pop('init_cfg')
+        if isinstance(cfg, (dict, list)):
+            for value in cfg.values() if isinstance(cfg, dict) else cfg:
+                remove(value)
+
+    return remove

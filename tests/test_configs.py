@@ -18,16 +18,6 @@ CONFIGS = sorted(
 )
 
 
-def without_weights(cfg):
-    """No checkpoint is loaded: every ``Pretrained`` initialisation is removed."""
-    if isinstance(cfg, dict):
-        if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
-            cfg.pop('init_cfg')
-    if isinstance(cfg, (dict, list)):
-        for value in cfg.values() if isinstance(cfg, dict) else cfg:
-            without_weights(value)
-
-
 def shrink(model):
     """Shorter fully connected layers: those of VGG16 have 120 million parameters."""
     head = model.roi_head
@@ -47,7 +37,7 @@ def test_there_are_configs():
     assert len(CONFIGS) > 20
 
 
-def test_one_training_step(cfg, make_batch):
+def test_one_training_step(cfg, make_batch, without_weights):
     without_weights(cfg.model)
     shrink(cfg.model)
     model = MODELS.build(cfg.model).train()

@@ -20,17 +20,8 @@ BACKBONES = ('resnet50', 'vgg16', 'vgg-gap', 'inceptionv3', 'densenet161')
 CLASSES = {'cub': 200, 'imagenet': 1000, 'cub27': 27, 'demo': 5}
 
 
-def without_weights(cfg):
-    """No checkpoint is loaded: every ``Pretrained`` initialisation is removed."""
-    if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
-        cfg.pop('init_cfg')
-    for value in cfg.values():
-        if isinstance(value, dict):
-            without_weights(value)
-
-
 @pytest.fixture
-def load():
+def load(without_weights):
     def load(name):
         cfg = Config.fromfile(ROOT / name)
         init_default_scope(cfg.default_scope)

@@ -22,17 +22,8 @@ LOSSES = {
 }
 
 
-def without_weights(cfg):
-    """No checkpoint is loaded: every ``Pretrained`` initialisation is removed."""
-    if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
-        cfg.pop('init_cfg')
-    for value in cfg.values():
-        if isinstance(value, dict):
-            without_weights(value)
-
-
 @pytest.fixture(params=CONFIGS)
-def cfg(request):
+def cfg(request, without_weights):
     cfg = Config.fromfile(ROOT / request.param)
     init_default_scope(cfg.default_scope)
     without_weights(cfg.model)

@@ -58,6 +58,26 @@ def test_streaming_is_pca_of_all_features(seed, batch_size):
         assert box.tolist() == other.tolist() and empty == other_empty
 
 
+@pytest.mark.parametrize('seed', [0, 1])
+def test_streaming_is_pca_of_scikit_learn(seed):
+    decomposition = pytest.importorskip('sklearn.decomposition')
+    features = make_features(seed)
+    cells = features.double().movedim(1, -1).flatten(0, -2).numpy()
+    pca = decomposition.PCA(1, svd_solver='full').fit(cells)
+    found = streamed(features, 5)
+    np.testing.assert_allclose(found.mean, pca.mean_, rtol=1e-12)
+    sign = np.sign(pca.components_[0].sum())
+    np.testing.assert_allclose(found.component, sign * pca.components_[0], rtol=0, atol=1e-12)
+    assert found.share == pytest.approx(pca.explained_variance_ratio_[0], rel=1e-10)
+    expected = sign * pca.transform(cells).reshape(12, 5, 4)
+    heat = heat_maps(features, found).numpy()
+    np.testing.assert_allclose(heat, expected, atol=1e-12)
+    for mask, wanted in zip(heat > 0, expected > 0, strict=True):
+        assert component_box(mask, (97, 61))[0].tolist() == (
+            component_box(wanted, (97, 61))[0].tolist()
+        )
+
+
 def test_float32_products_would_be_seen():
     """Small differences on a large mean: lost unless cells become float64 first."""
     features = make_features() * 1e-2 + 100
@@ -91,6 +111,10 @@ def test_equal_cells_have_no_component():
     found = streamed(torch.full((3, 6, 2, 2), 0.1), 2)
     assert not found.component.any() and found.share == 0
     assert not (heat_maps(torch.full((1, 6, 2, 2), 0.1), found) > 0).any()
+    for seed in range(6):  # rounding makes some of the variances positive
+        cell = torch.rand(6, 1, 1, generator=torch.Generator().manual_seed(seed))
+        found = streamed(cell.expand(3, 6, 5, 7), 2)
+        assert not found.component.any() and found.share == 0
     one = streamed(torch.rand(1, 6, 1, 1), 1)  # one image with one cell
     assert one.cells == 1 and not one.component.any()
 

@@ -31,7 +31,8 @@ class TinyFeatures:
         if self.fail_after is not None and len(self.batches) == self.fail_after:
             raise KeyboardInterrupt
         self.batches.append(len(images))
-        return torch.nn.functional.conv2d(images.float() / 255, self.weight, stride=4).relu()
+        features = torch.nn.functional.conv2d(images.float() / 255, self.weight, stride=4)
+        return features.relu() / 1000  # so small that a threshold near 0 is not one at 0
 
 
 def make_data(folder, counts=(5, 7, 1)):
@@ -77,7 +78,7 @@ def job(images, metadata, tmp_path):
     return make
 
 
-def reference(images, metadata, groups, sets=None):
+def reference(images, metadata, groups, sets=None, connectivity=8):
     """Boxes with all features of a group in memory, by SVD; heat maps resized as they are."""
     features = {}
     for image_id in metadata.image_ids:
@@ -95,7 +96,9 @@ def reference(images, metadata, groups, sets=None):
         for image_id in group:
             heat = np.einsum('dhw,d->hw', features[image_id] - mean[:, None, None], component)
             width, height = metadata.sizes[image_id]
-            _, labels, stats, _ = cv2.connectedComponentsWithStats(np.uint8(heat > 0))
+            _, labels, stats, _ = cv2.connectedComponentsWithStats(
+                np.uint8(heat > 0), connectivity=connectivity
+            )
             best = 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
             ys = [y for y in range(height) if (labels[y * 8 // height] == best).any()]
             xs = [x for x in range(width) if (labels[:, x * 8 // width] == best).any()]
@@ -123,6 +126,12 @@ def test_boxes_are_those_of_all_features_at_once(job, images, metadata, agnostic
     info = PseudoBoxFile.load(tmp_path / 'out' / 'boxes.json').info
     assert info['method'] == 'ddt' and info['weights_sha256'] == 'abc' and info['images'] == 13
     assert info['class_agnostic'] is agnostic and info['versions']['torch'] == torch.__version__
+
+
+def test_connectivity(job, images, metadata):
+    expected = reference(images, metadata, by_class(metadata), connectivity=4)
+    assert as_lists(job(connectivity=4).run()) == expected
+    assert expected != reference(images, metadata, by_class(metadata))
 
 
 def test_batch_size_and_threads_do_not_matter(job):
@@ -161,6 +170,10 @@ def test_statistics_of_another_split(job, images, metadata, tmp_path):
     assert sorted(p.name for p in (tmp_path / 'stats').iterdir()) == [
         'class_0.npz', 'class_1.npz', 'class_2.npz', 'job.json'
     ]  # fmt: skip
+    # the boxes are of these statistics, not of others of the same network
+    job('other.json', metadata=test, statistics_dir=tmp_path / 'other').run()
+    with pytest.raises(ValueError, match='test.json was made otherwise: statistics: found'):
+        job('test.json', metadata=test, use_statistics=tmp_path / 'other').run()
     # of another layer
     other = TinyFeatures()
     other.info['layer'] = 'conv5'
@@ -190,6 +203,8 @@ def test_stopped_run_continues(job, tmp_path):
     other.info['weights_sha256'] = 'def'
     with pytest.raises(ValueError, match="otherwise: weights_sha256: found 'abc', asked 'def'"):
         job(features=other).run()
+    with pytest.raises(ValueError, match='connectivity: found 8, asked 4; delete its folder'):
+        job(connectivity=4).run()
     task = job()
     assert as_lists(task.run()) == expected
     assert sum(task.features.batches) == 2 * sum(sizes[1:])
@@ -216,6 +231,15 @@ def test_changed_images_do_not_continue(job, images, metadata, tmp_path):
     for name in ('boxes.json', 'other.json'):
         with pytest.raises(ValueError, match='images_sha256'):
             job(name, statistics_dir=tmp_path / 'stats').run()
+
+
+def test_changed_labels_do_not_continue(job, metadata):
+    job().run()
+    first = metadata.image_ids[0]
+    labels = {**metadata.labels, first: (metadata.labels[first] + 1) % 2}
+    other = WSOLMetadata(metadata.folder, metadata.image_ids, labels, metadata.sizes)
+    with pytest.raises(ValueError, match='images_sha256'):
+        job(metadata=other).run()
 
 
 def test_broken_images(job, images, metadata, tmp_path):

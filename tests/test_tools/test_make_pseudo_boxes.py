@@ -34,6 +34,7 @@ def command(*args, launcher=()):
 @pytest.fixture
 def run(monkeypatch, capsys):
     """The tool's ``main`` in this process, which saves the seconds of the imports."""
+    monkeypatch.syspath_prepend(TOOL.parent)
     spec = importlib.util.spec_from_file_location('make_pseudo_boxes', TOOL)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

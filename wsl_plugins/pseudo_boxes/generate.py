@@ -1,52 +1,27 @@
 """Pseudo boxes of many images by DDT: resumable, in one or several processes."""
 
-import hashlib
-import os
 import shutil
-import sys
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
-import cv2
-import torch
-from mmengine.dist import (
-    all_gather_object,
-    barrier,
-    broadcast_object_list,
-    get_rank,
-    get_world_size,
-    is_main_process,
-)
-from tqdm import tqdm
+from mmengine.dist import barrier, is_main_process
 
-from wsl_plugins import __version__
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile, read_json
-from wsl_plugins.pseudo_boxes.components import component_box
-from wsl_plugins.pseudo_boxes.ddt import DDTStatistics, FeatureSums, heat_maps
-from wsl_plugins.pseudo_boxes.extract import LayerFeatures
-from wsl_plugins.pseudo_boxes.reading import ImageBatch, read_batches
+from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
+from wsl_plugins.pseudo_boxes.layer_features import LayerFeatures
+from wsl_plugins.pseudo_boxes.passes import find_boxes, image_groups, learn_statistics, own_batches
+from wsl_plugins.pseudo_boxes.provenance import fingerprint, versions
+from wsl_plugins.pseudo_boxes.reading import BrokenImagesError, read_batches, with_progress
 from wsl_plugins.pseudo_boxes.statistics_files import (
     check_same_job,
     check_statistics_job,
-    load_statistics,
+    load_groups,
     save_statistics,
     write_json,
 )
-
-import mmpretrain
-
-
-class BrokenImagesError(ValueError):
-    """Images cannot be read and may not be left out; ``problems`` has a line for each."""
-
-    def __init__(self, problems: list[str], images: int) -> None:
-        super().__init__(
-            f'{len(problems)} of {images} images cannot be used (--skip-broken leaves them out; '
-            'what is done is kept)'
-        )
-        self.problems = problems
 
 
 @dataclass
@@ -94,17 +69,13 @@ class DDTBoxes:
     def __post_init__(self) -> None:
         self.parts = Path(f'{self.out}.parts')
         self.paths = {i: Path(self.data_root, i) for i in self.metadata.image_ids}
-        self.groups: dict[str, list[str]] = {}
-        for image_id in self.metadata.image_ids:
-            label = self.metadata.labels[image_id]
-            group = 'all' if self.class_agnostic else f'class_{label}'
-            self.groups.setdefault(group, []).append(image_id)
+        self.groups = image_groups(self.metadata, self.class_agnostic)
         self.statistics_job = dict(self.features.info, class_agnostic=self.class_agnostic)
         self.job = dict(
             method='ddt',
             **self.statistics_job,
             connectivity=self.connectivity,
-            images_sha256=_fingerprint(self.paths, self.metadata.labels),
+            images_sha256=fingerprint(self.paths, self.metadata.labels),
             statistics=None,
         )
 
@@ -131,8 +102,7 @@ class DDTBoxes:
         if is_main_process():
             write_json(self.parts / 'job.json', self.job)
             if self.use_statistics is None:
-                job = dict(self.statistics_job, images_sha256=self.job['images_sha256'])
-                write_json(self._statistics_folder() / 'job.json', job)
+                write_json(self._statistics_folder() / 'job.json', self._own_statistics_job())
         self._work(todo, given)
         parts = {group: read_json(self._part(group)) for group in self.groups}
         broken = {i: why for part in parts.values() for i, why in part['broken'].items()}
@@ -146,24 +116,23 @@ class DDTBoxes:
             return {}
         check_statistics_job(self.use_statistics, self.statistics_job)
         self.job['statistics'] = read_json(Path(self.use_statistics, 'job.json'))['images_sha256']
-        return {
-            group: load_statistics(self.use_statistics, group, self.features.channels)
-            for group in self.groups
-        }
+        return load_groups(self.use_statistics, self.groups, self.features.channels)
 
     def _open(self, given: dict[str, DDTStatistics]) -> list[str]:
         """Check what an earlier run left, add its statistics to ``given``; groups still to do."""
         path = self.parts / 'job.json'
         if path.exists():
             check_same_job(path, self.job, read_json(path), 'delete its folder to start again')
-        path = self._statistics_folder() / 'job.json'
+        path, job = self._statistics_folder() / 'job.json', self._own_statistics_job()
         if self.use_statistics is None and path.exists():
-            job = dict(self.statistics_job, images_sha256=self.job['images_sha256'])
             check_same_job(path, job, read_json(path), 'choose another folder, or delete it')
-            for group in self.groups:
-                if (path.parent / f'{group}.npz').exists():
-                    given[group] = load_statistics(path.parent, group, self.features.channels)
+            done = [group for group in self.groups if (path.parent / f'{group}.npz').exists()]
+            given |= load_groups(path.parent, done, self.features.channels)
         return [group for group in self.groups if not self._part(group).exists()]
+
+    def _own_statistics_job(self) -> dict:
+        """What statistics made here are of."""
+        return dict(self.statistics_job, images_sha256=self.job['images_sha256'])
 
     def _statistics_folder(self) -> Path:
         return Path(self.statistics_dir or self.parts / 'statistics')
@@ -171,71 +140,33 @@ class DDTBoxes:
     def _part(self, group: str) -> Path:
         return self.parts / f'{group}.json'
 
-    def _batches(self, group: str) -> list[list[str]]:
-        """Batches of a group for this process."""
-        ids, size = self.groups[group], self.batch_size
-        batches = [ids[start : start + size] for start in range(0, len(ids), size)]
-        return batches[get_rank() :: get_world_size()]
-
     def _work(self, todo: list[str], given: dict[str, DDTStatistics]) -> None:
         """Both passes over all groups; one reader for all keeps reading ahead."""
+        batches = {group: own_batches(self.groups[group], self.batch_size) for group in todo}
         schedule = [
             batch
             for group in todo
             for _ in range(1 if group in given else 2)
-            for batch in self._batches(group)
+            for batch in batches[group]
         ]
         reader = read_batches(
             schedule, self.paths, self.features.input_size, self.metadata.sizes, self.workers
         )
-        world = get_world_size()
-        with tqdm(
-            total=sum(map(len, schedule)),
-            unit='image',
-            desc='DDT' if world == 1 else f'DDT, process 1 of {world}',
-            mininterval=0.2 if sys.stderr.isatty() else 10,
-            disable=not is_main_process(),
-        ) as bar:
-            stream = _count(reader, bar)
+        stream = with_progress(reader, sum(map(len, schedule)))
+        with closing(stream):
             for group in todo:
-                statistics = given.get(group) or self._statistics(group, stream)
-                self._boxes(group, statistics, stream)
-
-    def _statistics(self, group: str, stream: Iterator[ImageBatch]) -> DDTStatistics | None:
-        """First pass; None if no image of the group can be read."""
-        sums = FeatureSums(self.features.channels, self.features.device)
-        for _ in self._batches(group):
-            batch = next(stream)
-            if batch.ids:
-                sums.update(self.features(batch.images))
-        sums.all_reduce()
-        if int(sums.cells) == 0:
-            return None
-        found = [sums.statistics() if is_main_process() else None]
-        broadcast_object_list(found)
-        if is_main_process():
-            save_statistics(self._statistics_folder(), group, found[0])
-        return found[0]
-
-    def _boxes(
-        self, group: str, statistics: DDTStatistics | None, stream: Iterator[ImageBatch]
-    ) -> None:
-        """Second pass: write the part of a group."""
-        part: dict = dict(images={}, broken={})
-        for _ in self._batches(group):
-            batch = next(stream)
-            part['broken'].update(batch.broken)
-            if not batch.ids:
-                continue
-            heat = heat_maps(self.features(batch.images), statistics).cpu().numpy()
-            for image_id, size, mask in zip(batch.ids, batch.sizes, heat > 0, strict=True):
-                box, empty = component_box(mask, size, self.connectivity)
-                part['images'][image_id] = dict(size=size, box=box.tolist(), empty=empty)
-        parts = all_gather_object(part)
-        if is_main_process():
-            merged = {key: {k: v for p in parts for k, v in p[key].items()} for key in part}
-            write_json(self._part(group), merged)
-        barrier()
+                count = len(batches[group])
+                statistics = given.get(group)
+                if statistics is None:
+                    statistics = learn_statistics(self.features, islice(stream, count))
+                    if statistics is not None and is_main_process():
+                        save_statistics(self._statistics_folder(), group, statistics)
+                part = find_boxes(
+                    self.features, islice(stream, count), statistics, self.connectivity
+                )
+                if is_main_process():
+                    write_json(self._part(group), part)
+                barrier()
 
     def _join(self, parts: dict[str, dict], broken: dict[str, str]) -> PseudoBoxFile:
         found = {i: image for part in parts.values() for i, image in part['images'].items()}
@@ -263,28 +194,3 @@ class DDTBoxes:
         if broken and not self.skip_broken:
             problems = [f'{self.paths[i]}: {why}' for i, why in broken.items()]
             raise BrokenImagesError(problems, len(self.paths))
-
-
-def versions() -> dict[str, str]:
-    """Versions of what boxes depend on."""
-    return dict(
-        wsl_plugins=__version__,
-        torch=torch.__version__,
-        mmpretrain=mmpretrain.__version__,
-        opencv=cv2.__version__,
-    )
-
-
-def _count(reader: Iterator[ImageBatch], bar: tqdm) -> Iterator[ImageBatch]:
-    for batch in reader:
-        bar.update(len(batch.ids) + len(batch.broken))
-        yield batch
-
-
-def _fingerprint(paths: dict[str, Path], labels: dict[str, int]) -> str:
-    """SHA-256 over ids, labels and file sizes: the same wherever the images lie."""
-    digest = hashlib.sha256()
-    for image_id, path in paths.items():
-        size = os.path.getsize(path) if path.is_file() else -1
-        digest.update(f'{image_id}\t{labels[image_id]}\t{size}\n'.encode())
-    return digest.hexdigest()

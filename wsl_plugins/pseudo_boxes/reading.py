@@ -1,5 +1,6 @@
 """Images of a fixed size in batches, read ahead by threads."""
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +10,22 @@ from typing import NamedTuple
 
 import cv2
 import torch
+from mmengine.dist import get_world_size, is_main_process
 from torch import Tensor
+from tqdm import tqdm
 
 AHEAD = 2  # batches that are read while one is used
+
+
+class BrokenImagesError(ValueError):
+    """Images cannot be read and may not be left out; ``problems`` has a line for each."""
+
+    def __init__(self, problems: list[str], images: int) -> None:
+        super().__init__(
+            f'{len(problems)} of {images} images cannot be used (--skip-broken leaves them out; '
+            'what is done is kept)'
+        )
+        self.problems = problems
 
 
 class ImageBatch(NamedTuple):
@@ -81,6 +95,21 @@ def read_batches(
                 yield _collect(*waiting.popleft())
         while waiting:
             yield _collect(*waiting.popleft())
+
+
+def with_progress(batches: Iterable[ImageBatch], images: int) -> Iterator[ImageBatch]:
+    """The batches, with a progress bar over so many images in the first process."""
+    world = get_world_size()
+    with tqdm(
+        total=images,
+        unit='image',
+        desc='DDT' if world == 1 else f'DDT, process 1 of {world}',
+        mininterval=0.2 if sys.stderr.isatty() else 10,
+        disable=not is_main_process(),
+    ) as bar:
+        for batch in batches:
+            bar.update(len(batch.ids) + len(batch.broken))
+            yield batch
 
 
 def _collect(ids: list[str], jobs: list) -> ImageBatch:

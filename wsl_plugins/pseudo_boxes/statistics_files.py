@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,13 @@ def load_statistics(folder: str | os.PathLike, group: str, channels: int) -> DDT
                 f'{path}: {name} must be {channels} finite numbers, got shape {value.shape}'
             )
     return statistics
+
+
+def load_groups(
+    folder: str | os.PathLike, groups: Iterable[str], channels: int
+) -> dict[str, DDTStatistics]:
+    """Statistics of several sets of images, see :func:`load_statistics`."""
+    return {group: load_statistics(folder, group, channels) for group in groups}
 
 
 def check_statistics_job(folder: str | os.PathLike, job: dict) -> None:

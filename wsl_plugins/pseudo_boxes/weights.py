@@ -9,13 +9,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-SKIPPED = (  # the training history in mmengine's checkpoints, which is not read
+SKIPPED = (  # the training history and best scores in mmengine's checkpoints, which are not read
     'builtins.getattr',
     'mmengine.logging.history_buffer.HistoryBuffer',
     'numpy.dtype',
     'numpy.ndarray',
     'numpy._core.multiarray._reconstruct',
+    'numpy._core.multiarray.scalar',
     'numpy.core.multiarray._reconstruct',
+    'numpy.core.multiarray.scalar',
 )
 
 
@@ -55,7 +57,7 @@ def read_state_dict(path: str | os.PathLike) -> dict[str, Tensor]:
         with torch.serialization.safe_globals([(_Skipped, name) for name in SKIPPED]):
             content = torch.load(path, map_location='cpu', weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[-1] if str(error) else type(error).__name__
+        reason = _reason(error)
         raise ValueError(f'{path}: no weights: {reason}') from error
     state = content.get('state_dict', content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not state or not all(map(torch.is_tensor, state.values())):
@@ -63,6 +65,12 @@ def read_state_dict(path: str | os.PathLike) -> dict[str, Tensor]:
     if all(key.startswith('module.') for key in state):
         state = {key.removeprefix('module.'): value for key, value in state.items()}
     return state
+
+
+def _reason(error: Exception) -> str:
+    """The one line that tells what is wrong, of the many of an unpickler."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return next((line.strip() for line in lines if 'WeightsUnpickler error' in line), lines[-1])
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike, needed: Collection[str]) -> None:

@@ -7,8 +7,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from wsl_plugins.datasets.wsol_dataset import WSOLDataset
-from wsl_plugins.datasets.wsol_metadata_files import summary
-from wsl_plugins.pseudo_boxes import PseudoBoxFile
+from wsl_plugins.datasets.wsol_infos import load_pseudo_boxes
 from wsl_plugins.registry import DATASETS
 
 
@@ -69,20 +68,8 @@ class PseudoBoxDataset(WSOLDataset):
     def load_data_list(self) -> list[dict]:
         """Data infos of the images that have a box."""
         data_list = super().load_data_list()
-        pseudo = PseudoBoxFile.load(self.box_file)
-        missing = [i['image_id'] for i in data_list if i['image_id'] not in pseudo.boxes]
-        if missing:
-            raise ValueError(f'{self.box_file}: lacks {summary(missing, "image")}')
-        other = [
-            f'{i["image_id"]} is {pseudo.sizes[i["image_id"]]}, not {i["image_size"]}'
-            for i in data_list
-            if 'image_size' in i and tuple(i['image_size']) != pseudo.sizes[i['image_id']]
-        ]
-        if other:
-            raise ValueError(f'{self.box_file}: other (width, height): {summary(other, "image")}')
+        pseudo = load_pseudo_boxes(self.box_file, data_list)
         found = [info for info in data_list if len(pseudo.boxes[info['image_id']])]
-        if not found:
-            raise ValueError(f'{self.box_file}: no box for any of {len(data_list)} images')
         if len(found) < len(data_list):
             left_out = len(data_list) - len(found)
             message = (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
+from wsl_plugins.datasets.wsol_infos import check_files, wsol_infos
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
 from wsl_plugins.datasets.wsol_metadata_files import summary
 from wsl_plugins.registry import DATASETS
@@ -96,30 +97,11 @@ class WSOLDataset(BaseDataset):
         """
         metadata = WSOLMetadata.load(self.ann_file, self.split, self.proxy, self.require)
         self._check_labels(metadata)
-        weak = self.split in ('train-weaksup', 'train') and self.require is None
-        data_list = [
-            self._data_info(metadata, image_id, located=not weak) for image_id in metadata.image_ids
-        ]
+        masks = self.data_prefix['mask_path']
+        infos = wsol_infos(metadata, self.img_prefix, masks, self.require)
         if self.check_files:
-            _check_files(data_list)
-        return data_list
-
-    def _data_info(self, metadata: WSOLMetadata, image_id: str, located: bool) -> dict:
-        info = dict(
-            img_path=os.path.join(self.img_prefix, image_id),
-            image_id=image_id,
-            gt_label=metadata.labels[image_id],
-        )
-        if image_id in metadata.sizes:
-            info['image_size'] = metadata.sizes[image_id]
-        if located and image_id in metadata.boxes:
-            info['gt_boxes'] = metadata.boxes[image_id]
-        if located and image_id in metadata.masks:
-            root = os.path.abspath(self.data_prefix['mask_path'])
-            masks, ignore = metadata.masks[image_id]
-            info['mask_paths'] = tuple(os.path.join(root, mask) for mask in masks)
-            info['ignore_path'] = ignore and os.path.join(root, ignore)
-        return info
+            check_files(infos)
+        return infos
 
     def _check_labels(self, metadata: WSOLMetadata) -> None:
         """Every label needs a name; a named class without any image is worth a warning."""
@@ -137,15 +119,3 @@ class WSOLDataset(BaseDataset):
         if absent:
             message = f'{metadata.folder}: no image of {", ".join(absent)}'
             print_log(message, logger='current', level=logging.WARNING)
-
-
-def _check_files(data_list: list[dict]) -> None:
-    """Raise FileNotFoundError if an image or mask file is missing."""
-    paths = [
-        path
-        for info in data_list
-        for path in (info['img_path'], *info.get('mask_paths', ()), info.get('ignore_path'))
-    ]
-    missing = [path for path in paths if path and not os.path.exists(path)]
-    if missing:
-        raise FileNotFoundError(summary(missing, 'missing file'))

@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+from wsl_plugins.datasets.transforms.fixed_crop import FixedCrop
 from wsl_plugins.datasets.transforms.formatting import PackWSODInputs
 from wsl_plugins.datasets.transforms.hide_and_seek import HideAndSeek
 from wsl_plugins.datasets.transforms.load_localization_mask import LoadLocalizationMask
@@ -9,6 +10,7 @@ from wsl_plugins.datasets.transforms.loading import LoadWSODProposals
 from wsl_plugins.datasets.transforms.wrappers import TransformWithProposals
 
 __all__ = [
+    'FixedCrop',
     'HideAndSeek',
     'LoadLocalizationMask',
     'LoadWSODProposals',
@@ -16,7 +18,7 @@ __all__ = [
     'TransformWithProposals',
 ]
 if find_spec('mmpretrain'):  # which detectors do without
-    from wsl_plugins.datasets.transforms.box_crops import FixedCrop, RandomResizedCropWithBox
+    from wsl_plugins.datasets.transforms.box_crops import RandomResizedCropWithBox
     from wsl_plugins.datasets.transforms.pack_wsol_inputs import PackWSOLInputs
 
-    __all__ += ['FixedCrop', 'PackWSOLInputs', 'RandomResizedCropWithBox']
+    __all__ += ['PackWSOLInputs', 'RandomResizedCropWithBox']

@@ -1,17 +1,16 @@
 """Localisation accuracy of one model's boxes with another model's classes."""
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
 import numpy as np
 from terminaltables import AsciiTable
 
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
 from wsl_plugins.datasets.wsol_metadata_files import summary
-from wsl_plugins.evaluation.functional.combined_loc import boxes_in_center_crop, mean_over_classes
-from wsl_plugins.evaluation.functional.loc_accuracy import best_iou, loc_accuracy
+from wsl_plugins.evaluation.functional.combined_loc import boxes_in_center_crop
+from wsl_plugins.evaluation.functional.det_loc import det_loc_accuracy, first_hit
+from wsl_plugins.evaluation.localization_file import load_predictions, read_boxes, read_labels
 
 EXAMPLE = """example:
   python tools/combine_predictions.py work_dirs/psol/boxes.json work_dirs/psol/classes.json \\
@@ -19,6 +18,9 @@ EXAMPLE = """example:
 
 Both files come from the metric wsl_plugins.DumpLocalization; one file may serve as both. Top-k Loc
 asks for a right box and the class among the classifier's k best, GT-known Loc for a right box.
+A detector's file holds several boxes per image: the measures above take the most confident one,
+the "_multi" ones any of them (GT-known) or one of the k most confident (Top-k); read them with the
+number of boxes per image, which is printed too.
 The published evaluation of PSOL is --strict-iou --per-class --center-crop 256 224."""
 
 
@@ -58,73 +60,41 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def read_predictions(path: str, key: str, image_ids: list[str]) -> dict[str, list]:
-    """``key`` (box or labels) of every image of the split.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no such file or lacks images.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such file')
-    try:
-        content = json.loads(Path(path).read_bytes())
-        found = {image_id: image.get(key) for image_id, image in content['predictions'].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'{path}: no file of wsl_plugins.DumpLocalization: {error!r}') from error
-    missing = [image_id for image_id in image_ids if found.get(image_id) is None]
-    if missing:
-        raise ValueError(
-            f'{path}: of {len(image_ids)} images of the split no {key} for '
-            f'{summary(missing, "image")}'
-        )
-    bad = [f'{i}: {found[i]!r}' for i in image_ids if not is_valid(key, found[i])]
-    if bad:
-        raise ValueError(f'{path}: {key} is wrong: {summary(bad, "image")}')
-    if extra := len(found) - len(image_ids):
-        print(f'{path}: {extra} other images are not in the split and not used')
-    return found
-
-
-def is_valid(key: str, value: object) -> bool:
-    """A box xyxy that ends where it begins or later, or one or more different class numbers."""
-    if not isinstance(value, list) or not value:
-        return False
-    kinds = (int, float) if key == 'box' else int
-    if not all(isinstance(v, kinds) and not isinstance(v, bool) for v in value):
-        return False
-    if key == 'box':
-        finite = len(value) == 4 and bool(np.isfinite(value).all())
-        return finite and value[0] <= value[2] and value[1] <= value[3]
-    return min(value) >= 0 and len(set(value)) == len(value)
-
-
 def evaluate(args: argparse.Namespace) -> dict[str, float]:
     """Accuracies in percent."""
     metadata = WSOLMetadata.load(args.metadata_root, args.split, require='boxes')
-    boxes = read_predictions(args.localizer, 'box', metadata.image_ids)
-    classes = read_predictions(args.classifier, 'labels', metadata.image_ids)
+    ids = metadata.image_ids
+    boxes, several = read_boxes(args.localizer, load(args.localizer, ids), ids)
+    classes = read_labels(args.classifier, load(args.classifier, ids), ids)
     needed = min(max(args.topk), len(set(metadata.labels.values())))
-    few = [i for i in metadata.image_ids if len(classes[i]) < needed]
+    few = [i for i in ids if len(classes[i]) < needed]
     if few:
         raise ValueError(f'{args.classifier}: below {needed} labels: {summary(few, "image")}')
     hits, ranks = [], []
-    for image_id in metadata.image_ids:
-        box, truth = np.array([boxes[image_id]], np.float64), metadata.boxes[image_id]
+    for image_id in ids:
+        own, truth = boxes[image_id], metadata.boxes[image_id]
         if args.center_crop:
             size = metadata.sizes[image_id]
-            box, truth = (boxes_in_center_crop(b, size, *args.center_crop) for b in (box, truth))
-        iou = best_iou(box[0], truth)
-        hits.append(iou > args.iou if args.strict_iou else iou >= args.iou)
+            own, truth = (boxes_in_center_crop(b, size, *args.center_crop) for b in (own, truth))
+        hits.append(first_hit(own, truth, args.iou, args.strict_iou))
         label = metadata.labels[image_id]
         best = classes[image_id]
         ranks.append(best.index(label) if label in best else max(*args.topk, len(best)))
-    hits, ranks = np.array(hits), np.array(ranks)
-    labels = np.array([metadata.labels[image_id] for image_id in metadata.image_ids])
+    labels = np.array([metadata.labels[i] for i in ids]) if args.per_class else None
     print(f'{metadata.folder}: {len(hits)} images')
-    if args.per_class:
-        return mean_over_classes(hits, ranks, labels, args.topk)
-    return loc_accuracy(hits[:, None], ranks, max(args.topk), args.topk)[0]
+    if several:
+        counts = np.array([len(boxes[i]) for i in ids])
+        print(f'{counts.mean():.2f} boxes per image, {(counts == 0).sum()} images without box')
+    return det_loc_accuracy(np.array(hits), np.array(ranks), args.topk, labels, multi=several)
+
+
+def load(path: str, image_ids: list[str]) -> dict[str, dict]:
+    """Predictions of a file; says how many of its images are not in the split."""
+    predictions = load_predictions(path)
+    extra = len(predictions.keys() - set(image_ids))
+    if extra:
+        print(f'{path}: {extra} other images are not in the split and not used')
+    return predictions
 
 
 def main() -> int:

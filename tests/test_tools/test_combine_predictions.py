@@ -228,7 +228,7 @@ def test_dump(tmp_path):
 
 def test_dump_errors(tmp_path):
     path = tmp_path / 'p.json'
-    with pytest.raises(ValueError, match="'b.jpg' has neither pred_box nor pred_score"):
+    with pytest.raises(ValueError, match="'b.jpg' has neither pred_box, pred_instances nor"):
         dump(path, [dict(image_id='b.jpg')])
     with pytest.raises(ValueError, match="'b.jpg': predictions are not finite"):
         dump(path, [dict(image_id='b.jpg', pred_box=torch.tensor([0, 0, 1, float('nan')]))])
@@ -248,3 +248,91 @@ def test_gt_known_only():
     for box in ([0, 0, 10, 10], [0, 0, 10, 5], [0, 0, 10, 4.9], [20, 20, 30, 30]):
         metric.process({}, [dict(pred_box=torch.tensor(box), gt_boxes=truth)])
     assert metric.evaluate(4) == {'wsol/gt_known_loc': 50.0}
+
+
+# boxes of a detector, most confident first: wrong then right; right; none; two wrong, then right
+SEVERAL = {
+    'a.jpg': [[60, 0, 90, 5], [10, 10, 90, 50]],
+    'b.jpg': [[0, 0, 40, 20]],
+    'c.jpg': [],
+    'd.jpg': [[0, 0, 10, 10], [90, 0, 99, 50], [0, 0, 60, 50]],
+    'e.jpg': [[0, 0, 4, 50], [0, 0, 99, 50]],
+}
+
+
+@pytest.fixture
+def detections(files):
+    """Arguments of a good run with a detector's file."""
+
+    def edit(predictions):
+        for image_id, boxes in SEVERAL.items():
+            predictions[image_id] = dict(boxes=boxes, box_scores=[0.5] * len(boxes))
+            predictions[image_id] |= dict(box=boxes[0]) if boxes else {}
+
+    change(files[0], edit)
+    return files
+
+
+@pytest.mark.parametrize(
+    'options, expected',
+    [
+        # b and e at once, a at the second, d at the third box; d's class is the second
+        (
+            [],
+            dict(gt_known_loc=40, top1_loc=20, top5_loc=40)
+            | dict(gt_known_loc_multi=80, top5_loc_multi=80),
+        ),
+        # b's class is the second, too; d's box is the third
+        (
+            ['--topk', 1, 2],
+            dict(gt_known_loc=40, top1_loc=20, top2_loc=40)
+            | dict(gt_known_loc_multi=80, top2_loc_multi=60),
+        ),
+        # without b (IoU 0.5); classes 0: 0, 1/3; 1: 0, 1; 2: 1, 1
+        (
+            ['--topk', 5, '--strict-iou', '--per-class'],
+            dict(gt_known_loc=33.33, top5_loc=33.33)
+            | dict(gt_known_loc_multi=77.78, top5_loc_multi=77.78),
+        ),
+    ],
+)
+def test_several_boxes(detections, options, expected):
+    done = combine(*detections, *options)
+    assert numbers(done) == expected
+    assert '1.60 boxes per image, 1 images without box' in done.stdout
+
+
+@pytest.mark.parametrize(
+    'edit, message',
+    [
+        (
+            lambda p: p.update({'b.jpg': dict(box=[0, 0, 1, 1])}),
+            '4 images have "boxes", others "box" alone: 1 image: b.jpg',
+        ),
+        (lambda p: p['b.jpg'].update(boxes=[0, 0, 1, 1]), 'box is wrong: 1 image: b.jpg'),
+        (lambda p: p['b.jpg'].update(boxes=[[0, 0, 1]]), 'box is wrong: 1 image: b.jpg'),
+        (lambda p: p.pop('b.jpg'), 'no box for 1 image: b.jpg'),
+        (lambda p: p.update({'b.jpg': 5}), 'no file of wsl_plugins.DumpLocalization'),
+    ],
+)
+def test_bad_detections(detections, edit, message):
+    change(detections[0], edit)
+    done = combine(*detections)
+    assert done.returncode == 1 and done.stderr.count('\n') == 1
+    assert re.search(message, done.stderr), done.stderr
+
+
+def test_dump_of_a_detector(tmp_path):
+    """Best first, in the original image: the crop's offset 8, 4 over the scale 2, 0.5."""
+    bboxes = torch.tensor([[0.0, 0.0, 5.0, 5.0], [1.0, 1.0, 3.0, 4.0], [2.0, 2.0, 500.0, 5.0]])
+    found = dict(bboxes=bboxes, scores=torch.tensor([0.25, 0.5, 0.5]))
+    meta = dict(ori_shape=(40, 60), scale_factor=(2.0, 0.5), crop_offset=(8, 4))
+    empty = dict(bboxes=torch.zeros(0, 4), scores=torch.zeros(0))
+    samples = [
+        dict(image_id='a.jpg', pred_instances=found, **meta),
+        dict(image_id='b.jpg', pred_instances=empty, **meta),
+    ]
+    got = dump(tmp_path / 'p.json', samples)
+    boxes = [[5, 9, 7, 12], [6, 10, 60, 13], [4, 8, 9, 13]]
+    assert got['a.jpg'] == dict(boxes=boxes, box_scores=[0.5, 0.5, 0.25], box=boxes[0])
+    assert got['b.jpg'] == dict(boxes=[], box_scores=[])

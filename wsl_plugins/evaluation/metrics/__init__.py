@@ -2,6 +2,7 @@
 
 from wsl_plugins.evaluation.metrics.box_acc import BoxAcc
 from wsl_plugins.evaluation.metrics.corloc_metric import CorLocMetric
+from wsl_plugins.evaluation.metrics.det_loc_accuracy import DetLocAccuracy
 from wsl_plugins.evaluation.metrics.dump_localization import DumpLocalization
 from wsl_plugins.evaluation.metrics.dump_score_maps import DumpScoreMaps
 from wsl_plugins.evaluation.metrics.loc_accuracy_metric import LocAccuracy
@@ -14,6 +15,7 @@ from wsl_plugins.evaluation.metrics.wsod_voc_metric import WSODVOCMetric
 __all__ = [
     'BoxAcc',
     'CorLocMetric',
+    'DetLocAccuracy',
     'DumpLocalization',
     'DumpScoreMaps',
     'LocAccuracy',

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
+from wsl_plugins.evaluation.metrics.det_sample import detected_boxes
 from wsl_plugins.evaluation.metrics.wsol_sample import required
 from wsl_plugins.proposals.files import atomic_write
 from wsl_plugins.registry import METRICS
@@ -20,7 +22,9 @@ class DumpLocalization(BaseMetric):
     PSOL (CVPR 2020) does. The file is ``{"predictions": {image_id: {...}}}`` with, where the data
     samples have ``pred_box`` (4,), ``"box"``: xyxy pixels of the original image, exclusive ends,
     and where they have ``pred_score`` (C,), ``"labels"`` and ``"scores"`` of the best classes, best
-    first (among equal scores the lower class). A file that is there already is replaced.
+    first (among equal scores the lower class). For detectors, whose samples have ``pred_instances``
+    (see :class:`DetLocAccuracy`), ``"boxes"`` and ``"box_scores"`` are all boxes, best first, and
+    ``"box"`` is the best one, absent if there is none. A file that is there already is replaced.
 
     Args:
         out_file (str): The file, ending in .json.
@@ -28,7 +32,7 @@ class DumpLocalization(BaseMetric):
         collect_device (str): See :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
 
     Raises:
-        ValueError: An argument is wrong; or a data sample has no ``image_id``, or neither box nor
+        ValueError: An argument is wrong; or a data sample has no ``image_id``, or neither boxes nor
             scores, or a number that is not finite.
 
     Example:
@@ -55,15 +59,20 @@ class DumpLocalization(BaseMetric):
             found = {}
             if sample.get('pred_box') is not None:
                 found['box'] = torch.as_tensor(sample['pred_box']).double().tolist()
+            if sample.get('pred_instances') is not None:
+                boxes, box_scores = detected_boxes(sample, self)
+                found |= dict(boxes=boxes.tolist(), box_scores=box_scores.tolist())
+                found |= dict(box=found['boxes'][0]) if len(boxes) else {}
             if sample.get('pred_score') is not None:
                 scores = torch.as_tensor(sample['pred_score']).double()
                 best = scores.argsort(descending=True, stable=True)[: self.topk]
                 found['labels'] = best.tolist()
                 found['scores'] = scores[best].tolist()
             if not found:
-                raise ValueError(f'image {image_id!r} has neither pred_box nor pred_score')
-            numbers = torch.tensor([*found.get('box', ()), *found.get('scores', ())])
-            if not numbers.isfinite().all():
+                raise ValueError(
+                    f'image {image_id!r} has neither pred_box, pred_instances nor pred_score'
+                )
+            if not all(np.isfinite(value).all() for value in found.values()):
                 raise ValueError(f'image {image_id!r}: predictions are not finite: {found}')
             self.results.append((image_id, found))
 

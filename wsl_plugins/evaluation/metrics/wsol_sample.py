@@ -11,13 +11,15 @@ from wsl_plugins.evaluation.functional.box_accuracy import resize_boxes
 from wsl_plugins.evaluation.functional.score_maps import resize_score_map
 
 SOURCES = {
-    'image_id': 'WSOLDataset with PackWSOLInputs gives it',
+    'image_id': 'WSOLDataset with PackWSOLInputs gives it; PackDetInputs needs it in meta_keys',
     'image_size': 'image_sizes.txt of the split gives it',
     'gt_boxes': 'localization.txt of the split gives it, with boxes',
     'mask_paths': 'localization.txt of the split gives it, with masks',
     'gt_label': 'class_labels.txt of the split gives it',
     'score_map': 'a localizer gives it',
     'pred_score': 'a localizer gives it',
+    'pred_instances': 'a detector of mmdet gives it',
+    'ori_shape': 'LoadImageFromFile gives it; PackDetInputs needs it in meta_keys',
 }
 
 

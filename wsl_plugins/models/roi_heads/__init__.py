@@ -1,5 +1,6 @@
 from .fc_shared_head import FCSharedHead
 from .normalized_avg_pool import NormalizedAvgPool
+from .quality_bbox_head import QualityBBoxHead
 from .wsod_roi_head import WSODRoIHead
 
-__all__ = ['FCSharedHead', 'NormalizedAvgPool', 'WSODRoIHead']
+__all__ = ['FCSharedHead', 'NormalizedAvgPool', 'QualityBBoxHead', 'WSODRoIHead']

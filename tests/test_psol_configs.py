@@ -16,8 +16,9 @@ from mmpretrain.registry import MODELS
 ROOT = Path(__file__).parents[1] / 'configs' / 'psol'
 CONFIGS = sorted(p.name for p in ROOT.glob('*.py'))
 TRAINED = [name for name in CONFIGS if name.startswith('psol') and '2cub' not in name]
+CLASSIFIERS = [name for name in CONFIGS if name.startswith('classifier')]
 BACKBONES = ('resnet50', 'vgg16', 'vgg-gap', 'inceptionv3', 'densenet161')
-CLASSES = {'cub': 200, 'imagenet': 1000, 'cub27': 27, 'demo': 5}
+CLASSES = {'cub': 200, 'imagenet': 1000, 'cub27': 27, 'demo': 5, 'wend-demo': 5, 'imagenette': 10}
 
 
 @pytest.fixture
@@ -140,18 +141,24 @@ def test_imagenet_is_cub(load, backbone, kind):
 def test_data_and_evaluation(load, name):
     cfg = load(name)
     train, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
-    assert (train.type, train.split) == ('wsl_plugins.PseudoBoxDataset', 'train-weaksup')
+    assert train.type == 'wsl_plugins.PseudoBoxDataset'
     assert (test.type, test.split) == ('wsl_plugins.WSOLDataset', 'test')
-    assert cfg.val_dataloader.dataset.split == 'train-fullsup'
+    assert (train.data_prefix, train.metadata_root) == (test.data_prefix, test.metadata_root)
+    if 'imagenette' in name:  # has no images to choose by
+        assert train.split == 'train' and cfg.default_hooks.checkpoint.save_best is None
+        assert cfg.val_dataloader is cfg.val_cfg is cfg.val_evaluator is None
+    else:
+        assert train.split == 'train-weaksup'
+        assert cfg.val_dataloader.dataset.split == 'train-fullsup'
+        assert cfg.default_hooks.checkpoint.save_best == 'wsol/gt_known_loc'
     assert train.box_file.split('_ddt')[0].split('/')[-1] in (
-        Path(train.metadata_root).name,
+        *Path(train.metadata_root).parts,
         'pseudo_boxes.json',
     )
     sizes = {'demo': 96} if 'demo' in name else {'inception': 299}
     size = next((s for key, s in sizes.items() if key in name), 224)
     for pipeline in (train.pipeline, test.pipeline):
         assert pack(pipeline, 0, (400, 300))['inputs'].shape == (3, size, size)
-    assert cfg.default_hooks.checkpoint.save_best == 'wsol/gt_known_loc'
     assert ('mmpretrain.Accuracy' in [m.type for m in cfg.test_evaluator]) == ('joint' in name)
     topk = METRICS.build(cfg.test_evaluator[0]).topk
     assert topk == ((1, 5) if 'joint' in name else None)
@@ -164,6 +171,32 @@ def test_transfer_only_changes_the_test_data(load, backbone):
     assert cfg.test_dataloader == cub.test_dataloader
     assert cfg.model == imagenet.model and cfg.test_evaluator == cub.test_evaluator
     assert cfg.train_dataloader is cfg.train_cfg is cfg.optim_wrapper is None
+
+
+@pytest.mark.parametrize(
+    'crop, box',
+    [  # of 400 x 300 pixels: 0.1 to 0.4 of 400, 0.2 to 0.6 of 300
+        (False, [40, 60, 160, 180]),
+        # 16 pixels from the border of 256, then in the crop of 224
+        (True, [60, 71.25, 165, 176.25]),
+    ],
+)
+def test_with_and_without_crop(load, crop, box):
+    """A box returns from the centre of an image, and from all of it, as the pipeline says."""
+    cfg = load('psol_resnet18-sep_cub27.py')
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    assert [t.type.split('.')[1] for t in pipeline[1:3]] == ['Resize', 'FixedCrop']
+    if not crop:
+        pipeline[1:3] = [dict(type='mmpretrain.Resize', scale=(224, 224))]
+    model = MODELS.build(cfg.model).eval()
+    last = model.head.regressor[2]
+    torch.nn.init.zeros_(last.weight)
+    last.bias.data = torch.tensor([0.1, 0.2, 0.3, 0.4]).logit()
+    sample = pack(pipeline, 0, (400, 300))
+    assert sample['inputs'].shape == (3, 224, 224)
+    with torch.no_grad():
+        (found,) = model.test_step({key: [value] for key, value in sample.items()})
+    torch.testing.assert_close(found.pred_box, torch.tensor(box, dtype=torch.float32))
 
 
 def test_ten_crop_averages_the_scores_of_ten_views(load):
@@ -192,14 +225,40 @@ def test_ten_crop_averages_the_scores_of_ten_views(load):
     assert sample.image_id == 'a.jpg'
 
 
-def test_classifiers(load):
-    for name in ('classifier_resnet50_imagenet.py', 'classifier_efficientnet-b7_imagenet.py'):
-        cfg = load(name)
-        size = 600 if 'b7' in name else 224
-        sample = pack(cfg.test_dataloader.dataset.pipeline, 1, (400, 300))
-        assert sample['inputs'].shape == (3, size, size)
-        assert cfg.test_dataloader.dataset.type == 'wsl_plugins.WSOLDataset'
-        assert METRICS.build(cfg.test_evaluator[1]).out_file.endswith(
-            f'{name.split("_")[1]}_classes.json'
-        )
-        assert cfg.model.head.num_classes == 1000
+@pytest.mark.parametrize('name', CLASSIFIERS)
+def test_classifiers(load, name):
+    cfg = load(name)
+    size = 600 if 'b7' in name else 224
+    sample = pack(cfg.test_dataloader.dataset.pipeline, 1, (400, 300))
+    assert sample['inputs'].shape == (3, size, size)
+    assert cfg.test_dataloader.dataset.type == 'wsl_plugins.WSOLDataset'
+    assert cfg.test_dataloader.dataset.split == 'test'
+    data = Path(name).stem.split('_')[-1]
+    assert [metric.type for metric in cfg.test_evaluator] == ['mmpretrain.Accuracy']
+    assert cfg.model.head.num_classes == cfg.data_preprocessor.num_classes == CLASSES[data]
+    assert ('tta_pipeline' in cfg) == ('b7' not in name)
+
+
+@pytest.mark.parametrize('name', [n for n in CLASSIFIERS if 'cub' in n])
+def test_classifiers_that_train(load, name):
+    """On labels alone, validated on train-fullsup without writing predictions."""
+    cfg = load(name)
+    torch.manual_seed(0)
+    train = cfg.train_dataloader.dataset
+    assert (train.type, train.split) == ('wsl_plugins.WSOLDataset', 'train-weaksup')
+    assert cfg.val_dataloader.dataset.split == 'train-fullsup'
+    roots = {cfg[f'{n}_dataloader'].dataset.metadata_root for n in ('train', 'val', 'test')}
+    assert roots == {f'wsol_metadata/{Path(name).stem.split("_")[-1].upper()}'}
+    assert cfg.val_evaluator == cfg.test_evaluator
+    assert cfg.default_hooks.checkpoint.save_best == 'accuracy/top1'
+    model = MODELS.build(cfg.model).train()
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+    rates = {id(p): group['lr'] for group in optimizer.param_groups for p in group['params']}
+    for parameter, p in model.named_parameters():
+        assert rates[id(p)] == (0.01 if parameter.startswith('head') else 0.001)
+    batch = batch_of(train.pipeline, cfg.data_preprocessor.num_classes)
+    assert batch['inputs'][0].shape == (3, 224, 224)
+    before = model.head.fc.weight.detach().clone()
+    logged = model.train_step(batch, optimizer)
+    assert set(logged) == {'loss'} and logged['loss'].isfinite()
+    assert not model.head.fc.weight.equal(before)

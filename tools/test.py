@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from runner_cli import build_runner, check_file, fail, load_config, parse_args
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
-from wsl_plugins.evaluation.metrics import DumpScoreMaps
+from wsl_plugins.evaluation.metrics import DumpLocalization, DumpScoreMaps
 
 from mmdet.evaluation import DumpDetResults
 from mmdet.utils import setup_cache_size_limit_of_dynamo
@@ -52,14 +52,15 @@ def use_tta(cfg: Config, config: str) -> None:
     set_pipeline(cfg.test_dataloader.dataset, cfg.tta_pipeline)
 
 
-def dump_score_maps(runner: Runner, folder: str) -> None:
-    """Have the test write score maps; the data must name its images."""
-    if 'image_id' not in runner.test_dataloader.dataset[0].get('data_samples', {}):
-        fail(
-            '--dump-score-maps needs image_id in the data samples of test_dataloader '
-            '(WSOLDataset with PackWSOLInputs gives it)'
-        )
-    runner.test_evaluator.metrics.append(DumpScoreMaps(folder))
+def check_image_ids(runner: Runner, flag: str) -> None:
+    """End the program if the data do not name their images."""
+    sample = runner.test_dataloader.dataset[0].get('data_samples', {})
+    for view in sample if isinstance(sample, list) else [sample]:  # a list with --tta
+        if 'image_id' not in view:
+            fail(
+                f'{flag} needs image_id in the data samples of test_dataloader '
+                '(the data sets of WSOL metadata give it)'
+            )
 
 
 def main() -> None:
@@ -77,6 +78,11 @@ def main() -> None:
         metavar='DIR',
         help='folder for the score maps of a localizer, DIR/IMAGE_ID.npy; see eval_score_maps.py',
     )
+    parser.add_argument(
+        '--dump-localization',
+        metavar='FILE.json',
+        help='boxes and best classes of each image; see combine_predictions.py',
+    )
     parser.add_argument('--show', action='store_true', help='show the results in a window')
     parser.add_argument('--show-dir', help='folder for painted images, inside WORK_DIR/TIMESTAMP')
     parser.add_argument(
@@ -87,6 +93,8 @@ def main() -> None:
     setup_cache_size_limit_of_dynamo()
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         fail(f'--out must end in .pkl or .pickle, got {args.out}')
+    if not (args.dump_localization or '.json').endswith('.json'):
+        fail(f'--dump-localization must end in .json, got {args.dump_localization}')
     if args.checkpoint is not None:
         check_file(args.checkpoint, 'checkpoint')
     cfg = load_config(args)
@@ -103,7 +111,11 @@ def main() -> None:
         dump = DumpDetResults if cfg.get('default_scope') == 'mmdet' else DumpResults
         runner.test_evaluator.metrics.append(dump(out_file_path=args.out))
     if args.dump_score_maps is not None:
-        dump_score_maps(runner, args.dump_score_maps)
+        check_image_ids(runner, '--dump-score-maps')
+        runner.test_evaluator.metrics.append(DumpScoreMaps(args.dump_score_maps))
+    if args.dump_localization is not None:
+        check_image_ids(runner, '--dump-localization')
+        runner.test_evaluator.metrics.append(DumpLocalization(args.dump_localization))
     if cfg.load_from is None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         model.init_weights()

@@ -14,10 +14,4 @@ val_dataloader = None
 val_evaluator = None
 test_cfg = dict()
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_evaluator = [
-    dict(type='mmpretrain.Accuracy', topk=(1, 5)),
-    dict(
-        type='wsl_plugins.DumpLocalization',
-        out_file='work_dirs/psol/efficientnet-b7_classes.json',
-    ),
-]
+test_evaluator = [dict(type='mmpretrain.Accuracy', topk=(1, 5))]

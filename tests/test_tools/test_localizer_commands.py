@@ -1,9 +1,15 @@
-"""The commands of configs/wsol/README.md: test without a checkpoint, score maps scored alone."""
+"""Commands of the READMEs: test without a checkpoint, score maps and boxes as files."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.evaluation.functional.loc_accuracy import best_iou
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,3 +43,22 @@ def test_score_maps_scored_alone(tmp_path):
         expected = re.search(rf'wsol/{name}: ([\d.]+)', log)[1]
         found = re.search(rf'\| {name} +\| ([\d.]+)', alone)[1]
         assert abs(float(found) - float(expected)) < 0.06, name
+
+
+def test_boxes_as_a_file(tmp_path):
+    """The boxes that --dump-localization writes give the accuracy that the run reports."""
+    demo, boxes = tmp_path / 'demo', tmp_path / 'boxes.json'
+    run('tools/make_wsol_demo.py', '--out', demo, '--test', 4)
+    common = ['tools/test.py', 'configs/psol/psol_demo.py', '--work-dir', tmp_path / 'run']
+    options = ['--cfg-options', f'test_dataloader.dataset.data_root={demo}']
+    log = run(*common, '--dump-localization', boxes, *options)
+    predictions = json.loads(boxes.read_text())['predictions']
+    assert len(predictions) == 20
+    metadata = WSOLMetadata.load(demo / 'metadata', 'test', require='boxes')
+    hits = [best_iou(predictions[i]['box'], metadata.boxes[i]) >= 0.5 for i in metadata.image_ids]
+    reported = re.search(r'wsol/gt_known_loc: ([\d.]+)', log)[1]
+    assert float(reported) == pytest.approx(100 * sum(hits) / 20, abs=0.01)
+    wrong = [sys.executable, *common, '--dump-localization', tmp_path / 'boxes.txt', *options]
+    done = subprocess.run(list(map(str, wrong)), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith('error: --dump-localization must end in .json')

@@ -6,5 +6,5 @@ model = dict(
 )
 optim_wrapper = dict(
     _delete_=True,
-    optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=5e-4, nesterov=True),
+    optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=5e-4, nesterov=True),
 )

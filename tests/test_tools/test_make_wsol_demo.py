@@ -107,3 +107,89 @@ def test_foreign_folders_and_bad_numbers(tmp_path, generate):
     with pytest.raises(ValueError, match='--seed must not be negative, got -1'):
         generate(tmp_path / 'new', dict(test=1), seed=-1, force=False)
     assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
+
+
+DEFAULT = {  # boxes drawn before there could be several objects
+    'test/ring_000.jpg': (20, 53, 65, 94),
+    'test/star_000.jpg': (56, 36, 83, 87),
+    'test/cross_000.jpg': (26, 14, 80, 44),
+    'test/checker_000.jpg': (0, 33, 47, 82),
+    'test/wedge_000.jpg': (55, 35, 88, 77),
+    'test/ring_003.jpg': (9, 44, 39, 94),
+    'test/star_003.jpg': (0, 2, 43, 55),
+    'test/cross_003.jpg': (51, 11, 84, 52),
+    'test/checker_003.jpg': (30, 1, 80, 44),
+    'test/wedge_003.jpg': (43, 6, 87, 33),
+}
+
+
+def test_default_stays_the_same(dataset):
+    """To a pixel: other builds of OpenCV may round the last one otherwise."""
+    boxes = WSOLMetadata.load(dataset / 'metadata', 'test', require='boxes').boxes
+    for image_id, box in DEFAULT.items():
+        np.testing.assert_allclose(boxes[image_id], [box], atol=1, err_msg=image_id)
+
+
+OBJECTS = ('--objects', 1, 3, '--train-boxes')
+
+
+@pytest.fixture(scope='module')
+def several(tmp_path_factory):
+    out = tmp_path_factory.mktemp('several') / 'demo'
+    result = run('--out', out, '--train', 3, '--fullsup', 1, '--test', 6, *OBJECTS)
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+def test_several_objects(several):
+    """Boxes are the extent of the masks, one each, and hardly overlap; all numbers occur."""
+    boxes = WSOLMetadata.load(several / 'metadata', 'test', require='boxes')
+    masks = WSOLMetadata.load(several / 'metadata_masks', 'test', require='masks')
+    counts = [len(own) for own in boxes.boxes.values()]
+    assert set(counts) == {1, 2, 3} and max(map(counts.count, (1, 2, 3))) < 20
+    for image_id, paths in masks.masks.items():
+        own = boxes.boxes[image_id].tolist()
+        assert len(paths.masks) == len(own)
+        areas = []
+        for path, box in zip(paths.masks, own, strict=True):
+            ys, xs = np.nonzero(np.array(Image.open(several / 'masks' / path)))
+            assert box == [xs.min(), ys.min(), xs.max(), ys.max()]
+            assert not (box[0] < 48 < box[2] + 1 and box[1] < 48 < box[3] + 1)
+            grid = np.zeros((96, 96), bool)
+            grid[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1] = True
+            areas.append(grid)
+        for number, first in enumerate(areas):
+            for second in areas[:number]:
+                smaller = min(first.sum(), second.sum())
+                assert (first & second).sum() < 0.2 * smaller  # the boxes of what is visible
+
+
+def test_train_boxes(several, dataset):
+    """Apart from the metadata for training; those keep labels only."""
+    weak = WSOLMetadata.load(several / 'metadata', 'train-weaksup')
+    full = WSOLMetadata.load(several / 'metadata_train_boxes', 'train-weaksup', require='boxes')
+    assert not weak.boxes and full.image_ids == weak.image_ids and len(full.boxes) == 15
+    assert (several / 'metadata_train_boxes' / 'classes.txt').is_file()
+    assert not (several / 'masks' / 'train-weaksup').exists()
+    assert not (dataset / 'metadata_train_boxes').exists()
+    for image_id in full.image_ids:  # an object is more colourful than what is around
+        image = np.array(Image.open(several / 'images' / image_id)).astype(int)
+        inside = np.zeros((96, 96), bool)
+        for x1, y1, x2, y2 in full.boxes[image_id].astype(int):
+            inside[y1 : y2 + 1, x1 : x2 + 1] = True
+        spread = image.max(axis=2) - image.min(axis=2)
+        assert spread[inside].mean() > spread[~inside].mean()
+
+
+def test_bad_objects(tmp_path, several, generate):
+    result = run('--out', tmp_path / 'new', '--objects', 1, 5)
+    assert result.returncode == 1 and result.stderr.splitlines()[-1] == (
+        'make_wsol_demo: error: --objects needs 1 <= LEAST <= MOST <= 4, got (1, 5)'
+    )
+    counts = {'train-weaksup': 1, 'train-fullsup': 1, 'test': 1}
+    for objects in ((0, 1), (3, 2)):
+        with pytest.raises(ValueError, match='--objects needs 1 <= LEAST <= MOST <= 4, got'):
+            generate(tmp_path / 'new', counts, seed=0, force=False, objects=objects)
+    assert not (tmp_path / 'new').exists()
+    generate(several, counts, seed=0, force=True)
+    assert not (several / 'metadata_train_boxes').exists()

@@ -14,7 +14,9 @@ from mmdet.registry import MODELS
 
 ROOT = Path(__file__).parents[1] / 'configs'
 CONFIGS = sorted(
-    str(p.relative_to(ROOT)) for p in ROOT.glob('[!_]*/*.py') if p.parent.name != 'psol'
+    str(p.relative_to(ROOT))
+    for p in ROOT.glob('[!_]*/*.py')
+    if p.parent.name not in ('psol', 'wend')
 )
 
 

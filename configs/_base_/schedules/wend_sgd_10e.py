@@ -1,0 +1,5 @@
+# 10 epochs (WEND, appendix A: ImageNet)
+_base_ = './wend_sgd_50e.py'
+
+param_scheduler = dict(T_max=10)
+train_cfg = dict(max_epochs=10)

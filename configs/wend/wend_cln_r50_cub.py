@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/wend_cln_r50.py',
+    '../_base_/datasets/wend_cub.py',
+    '../_base_/schedules/wend_sgd_50e.py',
+    '../_base_/wend_runtime.py',
+]

@@ -1,0 +1,4 @@
+# the backbone stays as pretrained (table 6)
+_base_ = 'wend_deformable-detr_r50_cub.py'
+
+model = dict(backbone=dict(frozen_stages=4))

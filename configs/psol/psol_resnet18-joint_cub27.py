@@ -6,3 +6,4 @@ val_evaluator = [
     dict(type='mmpretrain.Accuracy', topk=(1, 5)),
 ]
 test_evaluator = val_evaluator
+train_cfg = dict(max_epochs=30)

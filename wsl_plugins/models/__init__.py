@@ -11,6 +11,7 @@ from . import (
     necks,
     pseudo_labels,
     roi_heads,
+    seg_heads,
     tta,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     'necks',
     'pseudo_labels',
     'roi_heads',
+    'seg_heads',
     'tta',
 ]
 if find_spec('mmpretrain'):  # which detectors do without

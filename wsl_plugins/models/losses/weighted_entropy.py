@@ -50,8 +50,8 @@ def weighted_entropy(
 ) -> Tensor:
     """Entropy of each p = sigmoid(z), less where it is certain and less for the background.
 
-    Xu et al., ACM MM 2023 (WEND), section 3.2.2. Equations 2 and 3 are lost in the text of the
-    paper that was at hand; this is their **reconstruction** from the words around them::
+    Xu et al., ACM MM 2023 (WEND), section 3.2.2. Equations 2 and 3 are a **reconstruction** from
+    the words around them, since they were not legible in the copy that this follows::
 
         WE_i = -m_i [p_i log p_i + (1 - p_i) log(1 - p_i)]
         m_i  = alpha (1 - p_i)^gamma      if p_i >= tau2  (foreground)

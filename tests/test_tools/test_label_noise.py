@@ -30,6 +30,7 @@ def test_study(tmp_path):
     assert [row[0] for row in rows[1:]] == [
         'SCR',
         'BCD',
+        'BCD + WE eta 1',
         'BCD eta',
         'BCD + entropy',
         'BCD + WE',
@@ -39,5 +40,5 @@ def test_study(tmp_path):
         assert 0 <= float(top) <= float(several) <= 100
     assert (tmp_path / 'work' / 'label_noise.png').read_bytes().startswith(b'\x89PNG')
     again = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-    assert again.stdout.splitlines()[-7:] == run.stdout.splitlines()[-7:]
+    assert again.stdout.splitlines()[-8:] == run.stdout.splitlines()[-8:]
     assert 'Epoch' not in again.stdout

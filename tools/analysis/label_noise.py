@@ -30,11 +30,16 @@ from terminaltables import GithubFlavoredMarkdownTable
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.proposals.files import atomic_write
 
-NO_ENTROPY = {'model.bbox_head.loss_cls.entropy.loss_weight': 0.0}
+HEAD = 'model.bbox_head'
+NO_ENTROPY = {f'{HEAD}.loss_cls.entropy.loss_weight': 0.0}
+ETA_1 = {f'{HEAD}.loss_cls.eta': 1.0} | {
+    f'{HEAD}.{loss}.loss_weight': 1.0 for loss in ('loss_bbox', 'loss_centerness')
+}
 # config and changes; "BCD eta" has the weights of "BCD + WE" without its entropy
 METHODS = {
     'SCR': ('configs/psol/psol_wend-demo.py', {}),
     'BCD': ('configs/wend/bcd_fcos_demo.py', {}),
+    'BCD + WE eta 1': ('configs/wend/wend_fcos_demo.py', ETA_1),
     'BCD eta': ('configs/wend/wend_fcos_demo.py', NO_ENTROPY),
     'BCD + entropy': ('configs/wend/entropy_fcos_demo.py', {}),
     'BCD + WE': ('configs/wend/wend_fcos_demo.py', {}),
@@ -126,7 +131,7 @@ def draw(numbers: dict[tuple[str, float], list[dict]], shares: list[float], path
         axis.set(title=title, xlabel='wrong pseudo boxes (%)', xticks=x)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel('GT-known Loc (%)')
-    axes[0].legend()
+    axes[1].legend(*axes[0].get_legend_handles_labels(), loc='lower left')
     with atomic_write(path) as file:
         figure.savefig(file, format='png', dpi=100)
 

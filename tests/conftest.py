@@ -90,6 +90,45 @@ def make_detector():
     return make
 
 
+SDCN = dict(
+    type='wsl_plugins.SDCN',
+    backbone=dict(DETECTOR['backbone'], out_indices=(0, 1, 2)),
+    seg_head=dict(
+        type='wsl_plugins.SegCollabHead',
+        in_channels=(8, 16, 32),
+        num_classes=3,
+        channels=16,
+        num_groups=4,
+    ),
+    classifier=dict(
+        type='wsl_plugins.MaskedClassifier',
+        mask_after='backbone.layer2',
+        classifier=dict(
+            type='wsl_plugins.WSOLClassifier',
+            backbone=dict(
+                type='mmpretrain.ResNet',
+                depth=18,
+                stem_channels=8,
+                base_channels=8,
+                norm_eval=True,
+            ),
+            neck=dict(type='mmpretrain.GlobalAveragePooling'),
+            head=dict(type='mmpretrain.MultiLabelLinearClsHead', num_classes=3, in_channels=64),
+        ),
+    ),
+)
+
+
+@pytest.fixture
+def make_sdcn(make_detector):
+    """The small detector as ``SDCN``; keyword arguments are settings of the detector."""
+
+    def make(**settings):
+        return make_detector(std=0.1, detector={**copy.deepcopy(SDCN), **settings})
+
+    return make
+
+
 @pytest.fixture
 def make_batch():
     """Images of given (height, width), numbers of proposals and labels, as the data loader

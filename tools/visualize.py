@@ -1,5 +1,7 @@
 """Pictures of a weakly supervised detector: ground truth, pseudo boxes of each branch, detections.
 
+Those of an SDCN show its segmentation maps as well.
+
 Example:
     python tools/visualize.py configs/oicr/oicr_demo.py work_dirs/oicr_demo/epoch_12.pth --out shown
 """
@@ -14,6 +16,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 from runner_cli import check_file
 
+from wsl_plugins.models.detectors import SDCN
 from wsl_plugins.visualization import detection_panels
 
 import mmcv
@@ -57,9 +60,14 @@ def draw(model: torch.nn.Module, data: dict, score_thr: float, blank: bool) -> n
     batch = model.data_preprocessor(pseudo_collate([data]), False)
     sample = batch['data_samples'][0]
     feats = model.extract_feat(batch['inputs'])
-    targets = []
+    targets, prior, maps = [], None, None
+    if isinstance(model, SDCN):
+        prior = model.prior_of(batch['inputs'], [sample])
+        maps = model.segment(batch['inputs'], [sample])[0].cpu().numpy()
     if 'image_labels' in sample:
-        targets = model.roi_head.pseudo_labels(feats, [sample.proposals], sample.image_labels[None])
+        targets = model.roi_head.pseudo_labels(
+            feats, [sample.proposals], sample.image_labels[None], prior
+        )
         scale = sample.proposals.bboxes.new_tensor(sample.scale_factor).repeat(2)
         targets = [t._replace(matched_boxes=t.matched_boxes / scale) for (t,) in targets]
     (detections,) = model.roi_head.predict(
@@ -69,7 +77,8 @@ def draw(model: torch.nn.Module, data: dict, score_thr: float, blank: bool) -> n
     image = mmcv.imread(sample.img_path, channel_order='rgb')
     if blank:
         image[:] = 240
-    return detection_panels(image, sample, targets, model.dataset_meta['classes'], score_thr)
+    classes = model.dataset_meta['classes']
+    return detection_panels(image, sample, targets, classes, score_thr, maps=maps)
 
 
 def main() -> None:

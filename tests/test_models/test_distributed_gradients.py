@@ -31,6 +31,11 @@ PLAYERS = dict(
     detector=dict(optimizer=dict(type='SGD', lr=1e-3)),
     drop_layer=dict(modules=['roi_head.drop_layer'], optimizer=dict(type='SGD', lr=0.5)),
 )
+SDCN_PLAYERS = dict(
+    constructor='wsl_plugins.PlayerOptimWrapperConstructor',
+    detector=dict(optimizer=dict(type='SGD', lr=1e-2)),
+    classifier=dict(modules=['classifier'], optimizer=dict(type='SGD', lr=0.5)),
+)
 
 
 def fix_noise(first):
@@ -71,28 +76,36 @@ def worker(folder, rank):
             for _ in range(2):  # a parameter without gradient would fail the step after
                 gradients(model, empty[rank])
         torch.save(result, folder / f'{case}-{rank}.pt')
+    model, batches, empty = torch.load(folder / 'sdcn.pt', weights_only=False)
+    wrapped = AlternatingDDP(model)
+    wrappers = build_optim_wrapper(model, SDCN_PLAYERS)
+    wrapped.train_step(batches[rank], wrappers)
+    torch.save(model.state_dict(), folder / f'sdcn-{rank}.pt')
+    wrapped.train_step(empty[rank], wrappers)  # waits for gradients that never come, if it can
     torch.distributed.destroy_process_group()
 
 
 @pytest.fixture
-def make_case(make_detector, make_batch):
+def make_case(make_detector, make_sdcn, make_batch):
     """Model, global batch, the two parts of it, and these parts with no proposal in process 1."""
 
     def parts(batch):
         return [{key: value[i : i + 2] for key, value in batch.items()} for i in (0, 2)]
 
     def make(case):
-        kind = 'wsl_plugins.AlternatingFastRCNN' if case == 'alternating' else 'mmdet.FastRCNN'
-        model = make_detector(detector=dict(type=kind), **ROI_HEADS[case])
         batch = make_batch([(64, 64)] * 4, COUNTS, LABELS)
         empty = make_batch([(64, 64)] * 4, [*COUNTS[:2], 0, 0], LABELS)
+        if case == 'sdcn':
+            return make_sdcn(), batch, parts(batch), parts(empty)
+        kind = 'wsl_plugins.AlternatingFastRCNN' if case == 'alternating' else 'mmdet.FastRCNN'
+        model = make_detector(detector=dict(type=kind), **ROI_HEADS[case])
         return model, batch, parts(batch), parts(empty)
 
     return make
 
 
 def test_two_processes_equal_one(make_case, run_two_processes, tmp_path, monkeypatch):
-    cases = {case: make_case(case) for case in ROI_HEADS}
+    cases = {case: make_case(case) for case in (*ROI_HEADS, 'sdcn')}
     for case, (model, _, batches, empty) in cases.items():
         torch.save((model, batches, empty), tmp_path / f'{case}.pt')
     run_two_processes(__file__, tmp_path)
@@ -123,6 +136,18 @@ def test_two_processes_equal_one(make_case, run_two_processes, tmp_path, monkeyp
     assert all(torch.equal(first[name], second[name]) for name in first)
     for group in ('backbone', 'mil_head', 'drop_layer.net'):
         assert any(group in name and not torch.equal(first[name], start[name]) for name in first)
+
+    model, batch, *_ = cases['sdcn']
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train_step(batch, build_optim_wrapper(model, SDCN_PLAYERS))
+    for rank in range(2):
+        result = torch.load(tmp_path / f'sdcn-{rank}.pt')
+        for name, expected in model.state_dict().items():
+            torch.testing.assert_close(
+                result[name] - start[name], expected - start[name], rtol=1e-3, atol=1e-6, msg=name
+            )
+    for group in ('backbone', 'roi_head.mil_head', 'seg_head.conv_seg', 'classifier'):
+        assert any(group in name and not torch.equal(result[name], start[name]) for name in start)
 
 
 if __name__ == '__main__':

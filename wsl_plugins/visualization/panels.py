@@ -1,4 +1,4 @@
-"""One picture per image: ground truth, pseudo boxes of each branch, detections, side by side."""
+"""One picture per image: ground truth, maps, pseudo boxes of each branch, detections."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from mmengine.structures import InstanceData
 from wsl_plugins.models.pseudo_labels import PseudoLabels
 
 from mmdet.structures import DetDataSample
-from mmdet.visualization import DetLocalVisualizer
+from mmdet.visualization import DetLocalVisualizer, get_palette
 
 _TITLE_HEIGHT = 28
 _GAP = 4
@@ -22,8 +22,11 @@ def detection_panels(
     classes: Sequence[str],
     score_thr: float = 0.3,
     min_width: int = 240,
+    maps: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw an image's ground truth, the pseudo boxes that teach each branch, and its detections.
+
+    Classes have the same colours in all panels.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -33,9 +36,12 @@ def detection_panels(
         classes: class names.
         score_thr: detections below it are not drawn. Default 0.3.
         min_width: smaller images are enlarged by a whole number until they are this wide.
+        maps: (C + 1, H, W) segmentation maps in [0, 1], the background last: one more panel, behind
+            the ground truth. Default: none.
 
     Returns:
-        (H' + 28, (K + 2) * (W' + 4), 3) uint8 RGB: a title above each panel, a gap to its right.
+        (H' + 28, P * (W' + 4), 3) uint8 RGB with P = K + 2 panels, K + 3 with maps: a title above
+        each, a gap to its right.
 
     Example:
         >>> picture = detection_panels(image, sample, [], classes=('cat', 'dog'))
@@ -69,8 +75,26 @@ def detection_panels(
             pred_score_thr=threshold,
         )
         panel = np.concatenate([_title(title, image.shape[1]), visualizer.get_image()])
-        drawn.append(np.pad(panel, ((0, 0), (0, _GAP), (0, 0)), constant_values=255))
+        drawn.append(_with_gap(panel))
+    if maps is not None:
+        panel = np.concatenate([_title('segmentation', image.shape[1]), _overlay(image, maps)])
+        drawn.insert(1, _with_gap(panel))
     return np.concatenate(drawn, axis=1)
+
+
+def _overlay(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """The image, darkened, under the maps of the classes in the visualizer's colours."""
+    colors = np.array(get_palette(None, len(maps) - 1), np.float32)
+    size = image.shape[1::-1]
+    shares = [cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in maps[:-1]]
+    shares = np.stack(shares, axis=-1)
+    rest = 1 - shares.sum(axis=-1, keepdims=True).clip(0, 1)
+    mixed = 0.35 * image + 0.65 * (shares @ colors) + 0.15 * rest * image
+    return mixed.clip(0, 255).astype(np.uint8)
+
+
+def _with_gap(panel: np.ndarray) -> np.ndarray:
+    return np.pad(panel, ((0, 0), (0, _GAP), (0, 0)), constant_values=255)
 
 
 def _zoomed(instances: InstanceData, zoom: int) -> InstanceData:

@@ -1,3 +1,4 @@
 from .alternating_fast_rcnn import AlternatingDDP, AlternatingFastRCNN
+from .sdcn import SDCN
 
-__all__ = ['AlternatingDDP', 'AlternatingFastRCNN']
+__all__ = ['SDCN', 'AlternatingDDP', 'AlternatingFastRCNN']

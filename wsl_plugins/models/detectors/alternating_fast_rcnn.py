@@ -7,6 +7,7 @@ from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
+from wsl_plugins.models.detectors.players import check_players
 from wsl_plugins.models.layers import ConcreteDropBlock
 from wsl_plugins.registry import MODEL_WRAPPERS, MODELS
 
@@ -75,24 +76,10 @@ class AlternatingFastRCNN(FastRCNN):
         self, forward_model: BaseModel | nn.Module, data: dict, optim_wrapper: OptimWrapperDict
     ) -> dict[str, Tensor]:
         """The two steps; ``forward_model`` is this detector or its DDP wrapper."""
-        names = list(optim_wrapper.keys()) if isinstance(optim_wrapper, OptimWrapperDict) else []
-        if sorted(names) != ['detector', 'drop_layer']:
-            raise TypeError(
-                "AlternatingFastRCNN needs the optimisers 'detector' and 'drop_layer' of "
-                "optim_wrapper=dict(constructor='wsl_plugins.PlayerOptimWrapperConstructor', ...), "
-                f'got {names or type(optim_wrapper).__name__}'
-            )
-        held = {
-            id(p) for g in optim_wrapper['drop_layer'].optimizer.param_groups for p in g['params']
-        }
+        check_players(optim_wrapper, self, 'drop_layer', 'roi_head.drop_layer')
         steps = self.roi_head.drop_layer.steps.clone()
         drop_layer = list(self.roi_head.drop_layer.parameters())
         ids = {id(p) for p in drop_layer}
-        if held != ids:
-            raise ValueError(
-                "the optimiser 'drop_layer' must hold the parameters of roi_head.drop_layer and no "
-                "others: set its modules=['roi_head.drop_layer']"
-            )
         data = self.data_preprocessor(data, training=True)
         detector = [p for p in self.parameters() if id(p) not in ids]
         players = (('detector', 1.0, drop_layer), ('drop_layer', -self.ascent_weight, detector))
@@ -111,7 +98,7 @@ class AlternatingFastRCNN(FastRCNN):
 
 @MODEL_WRAPPERS.register_module()
 class AlternatingDDP(MMDistributedDataParallel):
-    """DDP for :class:`AlternatingFastRCNN`.
+    """DDP for :class:`AlternatingFastRCNN` and :class:`SDCN`.
 
     Each pass uses the parameters of one player only, so ``find_unused_parameters`` is True.
 
@@ -124,5 +111,5 @@ class AlternatingDDP(MMDistributedDataParallel):
         super().__init__(module, **{**kwargs, 'find_unused_parameters': True})
 
     def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """As :meth:`AlternatingFastRCNN.train_step`, gradients averaged over the processes."""
+        """As the detector's ``train_step``, gradients averaged over the processes."""
         return self.module.alternate(self, data, optim_wrapper)

@@ -146,6 +146,26 @@ class WSODRoIHead(BaseRoIHead):
             ValueError: a sample without ``image_labels``, or with labels of another number of
             classes.
         """
+        return self.loss_and_scores(x, rpn_results_list, batch_data_samples)[0]
+
+    def loss_and_scores(
+        self,
+        x: tuple[Tensor, ...],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+        prior: Tensor | None = None,
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """As :meth:`loss`, and the scores of all proposals of the batch.
+
+        Args:
+            x, rpn_results_list, batch_data_samples: of :meth:`loss`.
+            prior: (R, C) factors of the MIL scores, before their loss and the pseudo labels that
+                come from them. Default: none.
+
+        Returns:
+            The losses, and (R, C) float32 scores, detached: the mean over the branches (without
+            branches the MIL scores), the background left out.
+        """
         boxes = [proposals.bboxes for proposals in rpn_results_list]
         image_labels = stack_image_labels(batch_data_samples, self.num_classes)
         counts = [len(b) for b in boxes]
@@ -154,25 +174,41 @@ class WSODRoIHead(BaseRoIHead):
             if self.drop_layer.level == 'image':
                 x = tuple(self.drop_layer(feat) for feat in x)
         feats = self.roi_features(x, bbox2roi(boxes))
-        mil_scores = self.mil_head(feats, counts)
+        mil_scores = self.mil_scores(feats, counts, prior)
         losses = dict(loss_mil=self.mil_head.loss(mil_scores, image_labels, counts))
+        scores = []
         branches = self.refine(feats, boxes, mil_scores, image_labels)
         for k, (outputs, targets) in enumerate(branches):
             for name, loss in self.refine_heads[k].loss(outputs, boxes, targets).items():
                 losses[f's{k}.{name}'] = self.refine_loss_weights[k] * loss
+            scores.append(outputs[0].detach().float().softmax(dim=1))
         if self.drop_layer is not None:
             losses.update(self.drop_layer.log_vars())
-        return losses
+        found = torch.stack(scores).mean(dim=0) if scores else mil_scores.detach()
+        return losses, found[:, : self.num_classes]
+
+    def mil_scores(
+        self, feats: Tensor, counts: Sequence[int], prior: Tensor | None = None
+    ) -> Tensor:
+        """Scores of the MIL head, times the (R, C) ``prior``; that of a background column is 1."""
+        scores = self.mil_head(feats, counts)
+        if prior is None:
+            return scores
+        return scores * F.pad(prior, (0, scores.shape[1] - prior.shape[1]), value=1.0)
 
     @torch.no_grad()
     def pseudo_labels(
-        self, x: tuple[Tensor, ...], rpn_results_list: InstanceList, image_labels: Tensor
+        self,
+        x: tuple[Tensor, ...],
+        rpn_results_list: InstanceList,
+        image_labels: Tensor,
+        prior: Tensor | None = None,
     ) -> list[list[PseudoLabels]]:
         """What each branch would be taught, for pictures: K lists with one entry per image;
-        ``image_labels`` is (N, C)."""
+        ``image_labels`` is (N, C), ``prior`` that of :meth:`loss_and_scores`."""
         boxes = [proposals.bboxes for proposals in rpn_results_list]
         feats = self.roi_features(x, bbox2roi(boxes))
-        mil_scores = self.mil_head(feats, [len(b) for b in boxes])
+        mil_scores = self.mil_scores(feats, [len(b) for b in boxes], prior)
         return [targets for _, targets in self.refine(feats, boxes, mil_scores, image_labels)]
 
     def scores_and_deltas(

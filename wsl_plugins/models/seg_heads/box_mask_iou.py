@@ -1,5 +1,6 @@
 """Overlap of boxes with masks by integral images."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -34,7 +35,7 @@ def box_mask_iou(boxes: Tensor, masks: Tensor) -> Tensor:
         )
     if masks.ndim != 3:
         raise ValueError(f'masks must be (J, h, w), got {tuple(masks.shape)}')
-    integral = F.pad(masks.long().cumsum(1).cumsum(2), (1, 0, 1, 0))
+    integral = F.pad(masks.cumsum(1, dtype=torch.int32).cumsum(2, dtype=torch.int32), (1, 0, 1, 0))
     x1, y1, x2, y2 = clip_to_map(boxes, masks.shape[1:])
     inside = (
         integral[:, y2, x2] - integral[:, y1, x2] - integral[:, y2, x1] + integral[:, y1, x1]

@@ -35,7 +35,7 @@ class MaskedClassifier(BaseModule):
 
     Example:
         ``classifier=dict(type='wsl_plugins.MaskedClassifier', classifier=dict(
-        type='wsl_plugins.WSOLClassifier',
+        type='wsl_plugins.WSOLClassifier', data_preprocessor=dict(num_classes=20),
         backbone=dict(type='mmpretrain.ResNet', depth=101, norm_eval=True),
         neck=dict(type='mmpretrain.GlobalAveragePooling'),
         head=dict(type='mmpretrain.MultiLabelLinearClsHead', num_classes=20, in_channels=2048)))``

@@ -1,0 +1,256 @@
+"""SDCN: a detection and a segmentation branch that teach each other."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapperDict
+from mmengine.structures import PixelData
+from torch import Tensor, nn
+
+from wsl_plugins.models.detectors.players import check_players
+from wsl_plugins.models.roi_heads.wsod_roi_head import stack_image_labels
+from wsl_plugins.models.seg_heads.heat_map import IGNORE, detection_heat_map, heat_map_labels
+from wsl_plugins.models.seg_heads.map_pixels import boxes_to_map, crop_maps
+from wsl_plugins.models.seg_heads.seg_losses import map_classification_loss, segmentation_loss
+from wsl_plugins.models.seg_heads.segmentation_prior import segmentation_prior
+from wsl_plugins.registry import MODELS
+
+from mmdet.models.detectors import FastRCNN
+from mmdet.structures import SampleList
+
+
+@MODELS.register_module()
+class SDCN(FastRCNN):
+    """Segmentation-detection collaborative network of `Li et al., ICCV 2019
+    <https://arxiv.org/abs/1904.00551>`_: mmdet's ``FastRCNN`` with two more parts for training.
+
+    Each step (algorithm 1): the maps S of the segmentation branch weight the MIL scores (equations
+    16-20), the scores of the detection branch label the surest pixels of S (equations 21-24), and
+    the classifier, fixed, judges what S covers (equations 11-13); the optimiser ``detector``
+    descends their sum. Then ``classifier`` learns to see the classes in what S, fixed, leaves over
+    (equations 14-15). Neither receives a gradient in the step of the other.
+
+    For testing give the backbone, the RoI head and the weights to a plain ``FastRCNN``: names are
+    the same.
+
+    Args:
+        seg_head: e.g. ``dict(type='wsl_plugins.SegCollabHead', in_channels=(256, 512, 512),
+            num_classes=20)``; sees all feature maps of the backbone (or neck), the RoI head the
+            last one only.
+        classifier: a :class:`MaskedClassifier`.
+        seg_to_det: the segmentation instructs the detection. Default True.
+        det_to_seg: the detection instructs the segmentation. Default True.
+        prior: options of :func:`segmentation_prior` (``tau0=0.5``, ``component_thr=0.5``,
+            ``connectivity=8``). Default: none changed.
+        top_fraction: of the pixels that stand for a map in its classification (equation 12).
+            Default 0.2.
+        kept_fraction: of the pixels of each class that the detection labels (equation 23). Default
+            0.1.
+        adv_weight, map_cls_weight, seg_weight: of the losses of equations 11, 12 and 23. Defaults
+            1, 0.1 and 0.1.
+        **kwargs: of ``FastRCNN``. ``test_cfg=dict(seg_maps=True, ...)`` adds ``pred_sem_seg`` to
+            the predictions: (1, H, W) in original pixels, 0..C-1 classes, C background.
+
+    Losses: those of the RoI head, ``loss_adv``, ``loss_map_cls``, with ``det_to_seg`` ``loss_seg``;
+    in the second step ``loss_classifier``.
+
+    Raises:
+        ValueError: the optimiser ``classifier`` holds other parameters than the classifier's.
+        TypeError: the optimiser is not the pair of players.
+
+    Example:
+        >>> model = dict(type='wsl_plugins.SDCN')  # over configs/oicr/oicr_vgg16_voc07.py
+        >>> optim_wrapper = dict(
+        ...     _delete_=True,
+        ...     constructor='wsl_plugins.PlayerOptimWrapperConstructor',
+        ...     detector=dict(optimizer=dict(type='SGD', lr=1e-3, momentum=0.9)),
+        ...     classifier=dict(modules=['classifier'], optimizer=dict(type='SGD', lr=5e-4)))
+        >>> # with several processes
+        >>> model_wrapper_cfg = dict(type='wsl_plugins.AlternatingDDP')
+    """
+
+    def __init__(
+        self,
+        seg_head: dict,
+        classifier: dict,
+        seg_to_det: bool = True,
+        det_to_seg: bool = True,
+        prior: dict | None = None,
+        top_fraction: float = 0.2,
+        kept_fraction: float = 0.1,
+        adv_weight: float = 1.0,
+        map_cls_weight: float = 0.1,
+        seg_weight: float = 0.1,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.seg_head = MODELS.build(seg_head)
+        self.classifier = MODELS.build(classifier)
+        self.seg_to_det = seg_to_det
+        self.det_to_seg = det_to_seg
+        self.prior = dict(prior or {})
+        self.top_fraction = top_fraction
+        self.kept_fraction = kept_fraction
+        self.adv_weight = adv_weight
+        self.map_cls_weight = map_cls_weight
+        self.seg_weight = seg_weight
+
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """The last feature map, in a tuple: what the RoI head sees."""
+        return super().extract_feat(batch_inputs)[-1:]
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: SampleList | None = None,
+        mode: str = 'tensor',
+        maps: Tensor | None = None,
+    ) -> dict[str, Tensor] | tuple[dict[str, Tensor], Tensor] | SampleList:
+        """mmdet's modes and those of the two steps.
+
+        ``'generator'`` returns :meth:`generator_losses`, ``'classifier'`` with ``maps`` the loss of
+        the classifier.
+        """
+        if mode == 'generator':
+            return self.generator_losses(inputs, data_samples)
+        if mode == 'classifier':
+            labels = stack_image_labels(data_samples, self.roi_head.num_classes)
+            return dict(loss_classifier=self.classifier.classifier_loss(inputs, maps, labels))
+        return super().forward(inputs, data_samples, mode)
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
+        """Losses of the first step, see :meth:`generator_losses`."""
+        return self.generator_losses(batch_inputs, batch_data_samples)[0]
+
+    def generator_losses(
+        self, images: Tensor, samples: SampleList
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Losses of detection and segmentation, the classifier fixed (equation 25).
+
+        Args:
+            images: (N, 3, H, W).
+            samples: with ``proposals`` (R_i boxes xyxy in network-input pixels) and
+                ``image_labels`` (C,).
+
+        Returns:
+            The losses, and the segmentation maps (N, C + 1, h, w), detached.
+        """
+        labels = stack_image_labels(samples, self.roi_head.num_classes)
+        feats = super().extract_feat(images)
+        maps = self.seg_head(feats)
+        cropped, boxes = map_bags(maps, samples, images.shape[-2:])
+        prior = self.proposal_prior(cropped, boxes) if self.seg_to_det else None
+        losses, scores = self.roi_head.loss_and_scores(
+            feats[-1:], [s.proposals for s in samples], samples, prior
+        )
+        losses['loss_adv'] = self.adv_weight * self.classifier.generator_loss(images, maps, labels)
+        losses['loss_map_cls'] = self.map_cls_weight * map_classification_loss(
+            cropped, labels, self.top_fraction
+        )
+        if self.det_to_seg:
+            targets = self.pixel_labels(cropped, boxes, scores, labels)
+            losses['loss_seg'] = self.seg_weight * segmentation_loss(cropped, targets)
+        return losses, maps.detach()
+
+    def proposal_prior(self, maps: list[Tensor], boxes: list[Tensor]) -> Tensor:
+        """Prior (R, C) of the proposals of all images: segmentation instructs detection.
+
+        Args:
+            maps: per image (C + 1, h_n, w_n) segmentation maps.
+            boxes: per image (R_n, 4) int64 xyxy map pixels, see :func:`boxes_to_map`.
+        """
+        pairs = zip(maps, boxes, strict=True)
+        return torch.cat(
+            [segmentation_prior(one[:-1].detach(), b, **self.prior) for one, b in pairs]
+        )
+
+    def pixel_labels(
+        self, maps: list[Tensor], boxes: list[Tensor], scores: Tensor, labels: Tensor
+    ) -> list[Tensor]:
+        """Labels (h_n, w_n) of the pixels of each map: detection instructs segmentation.
+
+        An image without proposals has no labelled pixel.
+
+        Args:
+            maps: per image (C + 1, h_n, w_n); only their size counts.
+            boxes: per image (R_n, 4) int64 xyxy map pixels.
+            scores: (R, C) detection scores of all images.
+            labels: (N, C) image labels, 0 or 1.
+        """
+        targets = []
+        bags = zip(maps, boxes, scores.split([len(b) for b in boxes]), labels, strict=True)
+        for one, image_boxes, found, image_labels in bags:
+            if len(image_boxes):
+                heat = detection_heat_map(image_boxes, found, image_labels, one.shape[1:])
+                targets.append(heat_map_labels(heat, self.kept_fraction))
+            else:
+                targets.append(image_boxes.new_full(one.shape[1:], IGNORE))
+        return targets
+
+    @torch.no_grad()
+    def segment(self, images: Tensor, samples: SampleList) -> list[Tensor]:
+        """Segmentation maps (C + 1, H_n, W_n) of each image in the pixels of the original.
+
+        Args:
+            images: (N, 3, H, W), preprocessed.
+            samples: their data samples.
+        """
+        maps = self.seg_head(super().extract_feat(images))
+        full = F.interpolate(maps, images.shape[-2:], mode='bilinear', align_corners=False)
+        return [
+            F.interpolate(
+                one[None, :, : s.img_shape[0], : s.img_shape[1]],
+                s.ori_shape[:2],
+                mode='bilinear',
+                align_corners=False,
+            )[0]
+            for one, s in zip(full, samples, strict=True)
+        ]
+
+    @torch.no_grad()
+    def prior_of(self, images: Tensor, samples: SampleList) -> Tensor | None:
+        """What weights the MIL scores of these images, (R, C); None without ``seg_to_det``."""
+        if not self.seg_to_det:
+            return None
+        maps = self.seg_head(super().extract_feat(images))
+        return self.proposal_prior(*map_bags(maps, samples, images.shape[-2:]))
+
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True
+    ) -> SampleList:
+        """mmdet's ``FastRCNN.predict``; with ``test_cfg.seg_maps`` each sample also has
+        ``pred_sem_seg``."""
+        samples = super().predict(batch_inputs, batch_data_samples, rescale)
+        if self.test_cfg.get('seg_maps'):
+            for sample, maps in zip(samples, self.segment(batch_inputs, samples), strict=True):
+                sample.pred_sem_seg = PixelData(sem_seg=maps.argmax(dim=0, keepdim=True))
+        return samples
+
+    def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+        """One step of each player; logs the losses of both."""
+        return self.alternate(self, data, optim_wrapper)
+
+    def alternate(
+        self, forward_model: BaseModel | nn.Module, data: dict, optim_wrapper: OptimWrapperDict
+    ) -> dict[str, Tensor]:
+        """The two steps; ``forward_model`` is this detector or its DDP wrapper."""
+        check_players(optim_wrapper, self, 'classifier', 'classifier')
+        data = self.data_preprocessor(data, training=True)
+        detector, classifier = optim_wrapper['detector'], optim_wrapper['classifier']
+        with detector.optim_context(forward_model):
+            losses, maps = forward_model._run_forward(data, mode='generator')
+        loss, logs = self.parse_losses(losses)
+        detector.update_params(loss)
+        with classifier.optim_context(forward_model):
+            losses = forward_model._run_forward({**data, 'maps': maps}, mode='classifier')
+        loss, second = self.parse_losses(losses)
+        classifier.update_params(loss)
+        return {**logs, 'loss_classifier': second['loss_classifier']}
+
+
+def map_bags(
+    maps: Tensor, samples: SampleList, input_size: tuple[int, int]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Per image, the maps without the padding and its proposals in map pixels."""
+    boxes = [boxes_to_map(s.proposals.bboxes, input_size, maps.shape[-2:]) for s in samples]
+    return crop_maps(maps, [s.img_shape[:2] for s in samples], input_size), boxes

@@ -9,6 +9,7 @@ from wsl_plugins.evaluation.metrics.loc_accuracy_metric import LocAccuracy
 from wsl_plugins.evaluation.metrics.max_box_acc import MaxBoxAcc
 from wsl_plugins.evaluation.metrics.pxap_metric import PxAP
 from wsl_plugins.evaluation.metrics.repeated_recall_metric import RepeatedRecallMetric
+from wsl_plugins.evaluation.metrics.seg_map_metric import SegMapMetric
 from wsl_plugins.evaluation.metrics.wsod_coco_metric import WSODCocoMetric
 from wsl_plugins.evaluation.metrics.wsod_voc_metric import WSODVOCMetric
 
@@ -22,6 +23,7 @@ __all__ = [
     'MaxBoxAcc',
     'PxAP',
     'RepeatedRecallMetric',
+    'SegMapMetric',
     'WSODCocoMetric',
     'WSODVOCMetric',
 ]

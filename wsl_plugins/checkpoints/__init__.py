@@ -1,0 +1,19 @@
+"""Weights of other code bases under the names of our models, and checkpoints made smaller."""
+
+from .mapping import Conversion, Layout, Rule, convert
+from .publish import keep_model_weights
+from .reading import Checkpoint, fetch, read_checkpoint
+from .target import check_normalization, model_shapes
+
+__all__ = [
+    'Checkpoint',
+    'Conversion',
+    'Layout',
+    'Rule',
+    'check_normalization',
+    'convert',
+    'fetch',
+    'keep_model_weights',
+    'model_shapes',
+    'read_checkpoint',
+]

@@ -1,0 +1,141 @@
+"""Checkpoints from a path or an address, read without running what they contain."""
+
+import pickle
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import numpy as np
+import torch
+from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
+from torch import Tensor
+
+from wsl_plugins.proposals.safe_pickle import load_pickle
+from wsl_plugins.pseudo_boxes.weights import SKIPPED, _reason, _Skipped
+
+STATE = ('state_dict', 'model', 'blobs')  # mmengine and the WSOL benchmark, wetectron, Detectron
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The weights of a file, and the other entries beside them.
+
+    Args:
+        weights: tensors by name; a prefix ``module.`` of all is taken off.
+        others: optimiser state, number of steps, ... by name; without ``meta``.
+        meta: the entry ``meta`` of mmengine's checkpoints. Default: empty.
+    """
+
+    weights: dict[str, Tensor]
+    others: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def fetch(source: str) -> Path:
+    """Local file of a path or an address.
+
+    Args:
+        source: a path, ``https://...``, or a name of mmengine's lists: ``torchvision://resnet50``,
+            ``open-mmlab://vgg16_caffe``. Addresses are downloaded once, to torch's cache; eight or
+            more digits of the SHA-256 in the file's name (``-397923af.pth``) are compared.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: mmengine's list has no such name, or the address is of another kind.
+        RuntimeError: The SHA-256 differs.
+        OSError: The address does not answer.
+
+    Example:
+        >>> path = fetch('torchvision://vgg16')  # ~/.cache/torch/hub/checkpoints/vgg16-397923af.pth
+    """
+    scheme, mark, name = source.partition('://')
+    if not mark:
+        if not Path(source).expanduser().is_file():
+            raise FileNotFoundError(f'{source}: no such file of weights')
+        return Path(source).expanduser()
+    lists = {'torchvision': get_torchvision_models, 'open-mmlab': get_external_models}
+    if scheme in lists:
+        addresses = lists[scheme]()
+        if name not in addresses:
+            raise ValueError(f'{source}: mmengine knows no such name')
+        source = addresses[name]
+    elif scheme not in ('http', 'https'):
+        raise ValueError(f'{source}: addresses start with http, https, {", ".join(lists)}')
+    file_name = Path(urlparse(source).path).name
+    if not file_name:
+        raise ValueError(f'{source}: names no file')
+    path = Path(torch.hub.get_dir(), 'checkpoints', file_name)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digits = torch.hub.HASH_REGEX.search(file_name)
+        torch.hub.download_url_to_file(
+            source, str(path), digits and digits[1], progress=sys.stderr.isatty()
+        )
+    return path
+
+
+def _load(path: Path) -> Any:
+    if path.suffix == '.pkl':
+        return load_pickle(path)
+    if path.suffix == '.safetensors':
+        if not find_spec('safetensors'):
+            raise ValueError(f'{path}: needs the library safetensors (pip install safetensors)')
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f'{path}: no weights: {error}') from error
+    try:
+        with torch.serialization.safe_globals([(_Skipped, name) for name in SKIPPED]):
+            return torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise ValueError(f'{path}: no weights: {_reason(error)}') from error
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of torch, a pickle of numpy arrays (Detectron) or a safetensors file.
+
+    The weights are the file's entry ``state_dict``, ``model`` or ``blobs``, else the whole file.
+
+    Args:
+        path: ends in ``.pkl``, ``.safetensors`` or, for torch, in anything else.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged, holds no weights, or asks for code.
+
+    Example:
+        >>> torch.save(dict(model={'module.fc.weight': torch.zeros(2, 3)}, iteration=5), 'a.pth')
+        >>> read_checkpoint(Path('a.pth'))
+        Checkpoint(weights={'fc.weight': tensor([[0., 0., 0.],
+                [0., 0., 0.]])}, others={'iteration': 5}, meta={})
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file of weights')
+    content = _load(path)
+    if not isinstance(content, Mapping):
+        raise ValueError(f'{path}: no weights: holds a {type(content).__name__}, not a dict')
+    others: dict[str, Any] = {}
+    for name in STATE:
+        if isinstance(content.get(name), Mapping):
+            others = {key: value for key, value in content.items() if key != name}
+            content = content[name]
+            break
+    weights = {}
+    for key, value in content.items():
+        if isinstance(value, np.ndarray) and value.dtype.kind in 'biuf':
+            value = torch.from_numpy(value.copy())
+        (weights if torch.is_tensor(value) else others)[str(key)] = value
+    if not weights:
+        raise ValueError(
+            f'{path}: no weights: no tensor in it, nor in an entry {" or ".join(STATE)}'
+        )
+    if all(key.startswith('module.') for key in weights):
+        weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    return Checkpoint(weights, others, others.pop('meta', None) or {})

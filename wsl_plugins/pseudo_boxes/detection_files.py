@@ -18,6 +18,7 @@ _TORCH = {
     ('torch', 'Size'),
     ('torch', 'device'),
     ('collections', 'OrderedDict'),
+    ('_codecs', 'encode'),  # bytes in protocol 2, which mmengine writes
 }
 _NUMPY = {'_reconstruct', 'scalar', '_frombuffer', 'ndarray', 'dtype'}
 _NUMPY_MODULES = {'numpy', 'numpy.core.multiarray', 'numpy._core.multiarray', 'numpy._core.numeric'}
@@ -61,11 +62,19 @@ def _storage(content: bytes) -> Any:
     return torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
 
 
-def read_results_pickle(path: str | os.PathLike, data_root: str | None = None) -> dict[str, Image]:
+def read_results_pickle(
+    path: str | os.PathLike, data_root: str | None = None, need_labels: bool = True
+) -> dict[str, Image]:
     """Pickle of ``tools/test.py --out`` with a detector and data of this package.
 
     An id is the image's path below ``data_root``; without one, its file name. Classes count from
     0.
+
+    Args:
+        path (str | PathLike): The file.
+        data_root (str, optional): Folder of the images. Defaults to None.
+        need_labels (bool): Whether image labels must be there. If not, detectors and data of
+            mmdet will do, and ``labels`` is empty where there are none. Defaults to True.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -95,15 +104,20 @@ def read_results_pickle(path: str | os.PathLike, data_root: str | None = None) -
     images: dict[str, Image] = {}
     for number, sample in enumerate(samples):
         try:
-            image_id = _image_id(sample['img_path'], data_root)
+            image_id = image_id_of(sample['img_path'], data_root)
             height, width = sample['ori_shape'][:2]
-            labels = np.flatnonzero(np.asarray(sample['image_labels'])).tolist()
+            labelled = need_labels or 'image_labels' in sample
+            known = sample['image_labels'] if labelled else ()
+            labels = np.flatnonzero(np.asarray(known)).tolist()
             found = sample['pred_instances']
             parts = [np.asarray(found[key]) for key in ('bboxes', 'scores', 'labels')]
         except (KeyError, TypeError) as error:
             raise ValueError(
                 f'{path}: data sample {number} lacks {error}; it needs img_path, ori_shape, '
                 'image_labels (the data sets of this package give them) and pred_instances'
+                if need_labels
+                else f'{path}: data sample {number} lacks {error}; it needs img_path, ori_shape '
+                'and pred_instances'
             ) from error
         if image_id in images:
             raise ValueError(f'{path}: image {image_id!r} stands there twice (give --data-root)')
@@ -190,7 +204,12 @@ def _image(size: tuple[int, int], labels: list[int], boxes, scores, classes) -> 
     )
 
 
-def _image_id(path: str, data_root: str | None) -> str:
+def image_id_of(path: str, data_root: str | None) -> str:
+    """Path of an image below ``data_root`` or, without one, its file name.
+
+    Raises:
+        ValueError: The image does not lie in ``data_root``.
+    """
     if data_root is None:
         return Path(path).name
     relative = os.path.relpath(path, data_root)

@@ -7,7 +7,13 @@ from wsl_plugins.evaluation.functional.box_accuracy import (
     threshold_ious,
 )
 from wsl_plugins.evaluation.functional.corloc import corloc, mean_over_images, top_box_iou
+from wsl_plugins.evaluation.functional.error_modes import (
+    count_error_modes,
+    error_modes,
+    mode_frequencies,
+)
 from wsl_plugins.evaluation.functional.loc_accuracy import class_rank, loc_accuracy
+from wsl_plugins.evaluation.functional.mean_iou import class_ious, confusion_counts
 from wsl_plugins.evaluation.functional.pixel_ap import pixel_ap, score_histograms
 from wsl_plugins.evaluation.functional.repeated_recall import repeated_recall
 from wsl_plugins.evaluation.functional.score_maps import (
@@ -19,12 +25,17 @@ from wsl_plugins.evaluation.functional.score_maps import (
 
 __all__ = [
     'box_hits',
+    'class_ious',
     'class_rank',
+    'confusion_counts',
     'corloc',
+    'count_error_modes',
+    'error_modes',
     'load_score_map',
     'loc_accuracy',
     'max_box_acc',
     'mean_over_images',
+    'mode_frequencies',
     'normalize_score_map',
     'pixel_ap',
     'repeated_recall',

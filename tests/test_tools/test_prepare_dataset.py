@@ -1,0 +1,261 @@
+"""tools/prepare_dataset.py: what it writes is read by the data sets and trains."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from wsl_plugins.datasets.prepare import write
+from wsl_plugins.proposals import ProposalFile
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools' / 'prepare_dataset.py'
+SPEC = importlib.util.spec_from_file_location('prepare_dataset', TOOL)
+tool = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(tool)
+BOX = (20, 10, 70, 60)  # of every object
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    yield
+    init_default_scope('mmengine')
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """12 photographs of discs and squares, labels.csv, and the boxes of all of them."""
+    folder = tmp_path / 'photos'
+    rng = np.random.default_rng(0)
+    rows, images, annotations = ['image,label'], [], []
+    for n in range(12):
+        label = ('disc', 'square')[n % 2]
+        pixels = rng.integers(90, 160, (8, 10, 3), dtype=np.uint8)
+        pixels = cv2.resize(pixels, (100, 80))
+        if label == 'square':
+            cv2.rectangle(pixels, BOX[:2], (BOX[2] - 1, BOX[3] - 1), (0, 0, 255), -1)
+        else:
+            cv2.circle(pixels, (45, 35), 25, (255, 0, 0), -1)
+        name = f'{label}/{n:02d}.png'
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), pixels)
+        rows.append(f'{name},{label}')
+        images.append(dict(id=n, file_name=name, width=100, height=80))
+        bbox = [BOX[0], BOX[1], 50, 50]
+        annotations.append(dict(id=n, image_id=n, category_id=n % 2, bbox=bbox, area=2500))
+    (tmp_path / 'labels.csv').write_text('\n'.join(rows))
+    categories = [dict(id=0, name='disc'), dict(id=1, name='square')]
+    content = dict(images=images, annotations=annotations, categories=categories)
+    (tmp_path / 'boxes.json').write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture
+def fake_proposals(monkeypatch):
+    """Four boxes per image at once instead of a search."""
+    boxes = np.array([BOX, (0, 0, 100, 80), (30, 20, 72, 62), (5, 5, 60, 70)])
+
+    def generate(images, recipe, out, workers):
+        assert all(path.is_file() for path in images.values()) and recipe.max_side_input == 500
+        proposals = ProposalFile.from_images(dict.fromkeys(images, boxes), None, dict(boxes=4), out)
+        proposals.save(out)
+        return SimpleNamespace(meta=dict(boxes=4 * len(images)))
+
+    monkeypatch.setattr(write, 'generate', generate)
+
+
+def run(*args):
+    return tool.main([*map(str, args), '--weights', 'none'])
+
+
+def loaders(config, *splits):
+    """First batch of the data loaders of the written config."""
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.default_scope)
+    for split in splits:
+        loader = cfg[f'{split}_dataloader']
+        loader.update(num_workers=0, persistent_workers=False)
+        yield next(iter(Runner.build_dataloader(loader)))
+
+
+def data_files(out):
+    """All text of the prepared folder, where no box may stand."""
+    return {p.name: p.read_text() for p in out.rglob('*') if p.suffix in ('.json', '.txt', '.py')}
+
+
+def test_detector_from_csv(photos, tmp_path, fake_proposals, capsys):
+    cv2.imwrite(str(photos / 'unlisted.png'), np.zeros((9, 9, 3), np.uint8))
+    out = tmp_path / 'data' / 'shapes'
+    args = ('csv', tmp_path / 'labels.csv', '--images', photos, '--task', 'detector', '--out', out)
+    assert run(*args) == 0
+    shown = capsys.readouterr().out
+    assert '| disc   | 5               | 1           |' in shown
+    assert '| images | 10              | 2           |' in shown and '48 proposals' in shown
+    assert f'left out: 1 images of {photos} without a row' in shown
+    config = out / 'shapes_detector.py'
+    assert f'python tools/train.py {config}' in shown
+    assert not any('bbox' in text for text in data_files(out).values())
+
+    train, test = loaders(config, 'train', 'test')
+    sample = train['data_samples'][0]
+    # no side is below the 32 pixels that the config of the demo asks for
+    assert sample.proposals.bboxes.shape == (4, 4) and len(train['data_samples']) == 2
+    name = Path(sample.img_path).name
+    link = out / 'images' / 'train' / name
+    assert link.is_symlink() and link.resolve() == photos / name.replace('__', '/')
+    assert sample.image_labels.tolist() == [int('disc' in name), int('square' in name)]
+    assert len(sample.gt_instances) == 0
+    assert test['data_samples'][0].image_labels.sum() == 1
+    assert len(test['data_samples'][0].gt_instances) == 0
+
+    cfg = Config.fromfile(config)
+    assert cfg.val_dataloader is None and cfg.test_evaluator == []
+    assert cfg.model.roi_head.num_classes == 2 and cfg.train_cfg.max_epochs == 100
+    assert cfg.data_root == f'{out}/'
+    assert run(*args) == 1
+    assert 'shapes is prepared; choose another folder or use --force' in capsys.readouterr().err
+    assert run(*args, '--force', '--seed', 3) == 0
+
+
+def test_detector_evaluates_boxes(photos, tmp_path, fake_proposals):
+    out = tmp_path / 'shapes'
+    args = ('coco', tmp_path / 'boxes.json', '--images', photos, '--task', 'detector')
+    assert run(*args, '--out', out, '--eval-boxes') == 0
+    assert 'bbox' not in (out / 'annotations' / 'train.json').read_text()
+    (batch,) = loaders(out / 'shapes_detector.py', 'test')
+    sample = batch['data_samples'][0]
+    np.testing.assert_allclose(sample.gt_instances.bboxes.tensor, [BOX])
+    cfg = Config.fromfile(out / 'shapes_detector.py')
+    assert cfg.val_dataloader.dataset == cfg.test_dataloader.dataset
+    kinds = ['wsl_plugins.WSODVOCMetric', 'wsl_plugins.WSODCocoMetric']
+    assert [metric.type for metric in cfg.test_evaluator] == kinds
+    assert cfg.val_evaluator == dict(type='wsl_plugins.WSODVOCMetric', eval_mode='area')
+
+
+def test_pretrained_detector_config(photos, tmp_path, fake_proposals):
+    weights = tmp_path / 'r18.pth'
+    weights.write_bytes(b'')
+    args = ['folders', photos, '--task', 'detector', '--out', tmp_path / 'x', '--weights', weights]
+    assert tool.main([*map(str, args)]) == 0
+    cfg = Config.fromfile(tmp_path / 'x' / 'x_detector.py')
+    pretrained = dict(type='Pretrained', checkpoint=str(weights))
+    assert cfg.model.backbone.init_cfg == cfg.model.roi_head.shared_head[0].init_cfg == pretrained
+    assert len(cfg.model.roi_head.shared_head) == 2
+    assert cfg.param_scheduler[1].milestones == [70]
+
+
+@pytest.mark.parametrize('boxes', [False, True])
+def test_localizer(photos, tmp_path, boxes, capsys):
+    pytest.importorskip('mmpretrain')
+    out = tmp_path / 'shapes'
+    args = ['folders', photos, '--task', 'localizer', '--out', out, '--test-fraction', 0.34]
+    assert run(*args, *(['--eval-boxes', tmp_path / 'boxes.json'] if boxes else [])) == 0
+    assert '| images | 8               | 4           |' in capsys.readouterr().out
+    train, test = loaders(out / 'shapes_localizer.py', 'train', 'test')
+    assert len(train['data_samples']) == 8 and not hasattr(train['data_samples'][0], 'gt_boxes')
+    for sample in [*train['data_samples'], *test['data_samples']]:
+        assert sample.gt_label.item() == int('square' in sample.image_id)
+    sample = test['data_samples'][0]
+    assert sample.image_size == (100, 80) and sample.image_id.startswith('test/')
+    cfg = Config.fromfile(out / 'shapes_localizer.py')
+    assert cfg.model.head.num_classes == cfg.data_preprocessor.num_classes == 2
+    assert cfg.val_dataloader == cfg.test_dataloader and cfg.val_evaluator == cfg.test_evaluator
+    if boxes:
+        assert sample.gt_boxes.tolist() == [[20, 10, 69, 59]]
+        assert len(cfg.test_evaluator) == 3
+    else:
+        assert not hasattr(sample, 'gt_boxes')
+        assert [metric.type for metric in cfg.test_evaluator] == ['mmpretrain.Accuracy']
+    cfg.model.head.pop('num_classes')
+    assert 'Pretrained' not in cfg.pretty_text
+
+
+def test_given_test_images(photos, tmp_path, fake_proposals, capsys):
+    """A list of its own, in a folder whose names repeat those of training."""
+    rows = (tmp_path / 'labels.csv').read_text().splitlines()
+    other = tmp_path / 'other'
+    for name in ('disc/00.png', 'square/01.png'):
+        (other / name).parent.mkdir(parents=True)
+        (other / name).write_bytes((photos / name).read_bytes())
+    (tmp_path / 'test.csv').write_text('\n'.join(rows[:3]))
+    out = tmp_path / 'shapes'
+    args = ['csv', tmp_path / 'labels.csv', '--images', photos, '--test', tmp_path / 'test.csv']
+    args += ['--task', 'detector', '--out', out]
+    assert run(*args) == 1
+    assert "2 problems: test image 'disc/00.png' is a training image" in capsys.readouterr().err
+    assert run(*args, '--test-images', other) == 0
+    shown = capsys.readouterr().out
+    assert '| images | 12              | 2           |' in shown and 'left out' not in shown
+    assert (out / 'images/test/disc__00.png').resolve() == other / 'disc' / '00.png'
+    assert run(*args, '--test-fraction', 0.5, '--force') == 1
+    assert '--test and --test-fraction exclude each other' in capsys.readouterr().err
+
+
+def test_voc(photos, tmp_path, fake_proposals):
+    root = tmp_path / 'VOC'
+    for folder in ('JPEGImages', 'ImageSets/Main', 'Annotations'):
+        (root / folder).mkdir(parents=True)
+    for n in range(12):
+        name = ('disc', 'square')[n % 2]
+        (root / 'JPEGImages' / f'{n:02d}.png').symlink_to(photos / name / f'{n:02d}.png')
+        box = '<bndbox><xmin>21</xmin><ymin>11</ymin><xmax>70</xmax><ymax>60</ymax></bndbox>'
+        (root / 'Annotations' / f'{n:02d}.xml').write_text(
+            f'<annotation><object><name>{name}</name>{box if n > 7 else ""}</object></annotation>'
+        )
+    (root / 'ImageSets/Main/train.txt').write_text('\n'.join(f'{n:02d}' for n in range(8)))
+    (root / 'ImageSets/Main/test.txt').write_text('\n'.join(f'{n:02d}' for n in range(8, 12)))
+    args = ['voc', root, '--train', 'train', '--test', 'test', '--task', 'detector']
+    assert run(*args, '--out', tmp_path / 'x', '--eval-boxes') == 0
+    content = json.loads((tmp_path / 'x' / 'annotations' / 'test.json').read_text())
+    assert [row['bbox'] for row in content['annotations']] == [[20, 10, 50, 50]] * 4
+    content = json.loads((tmp_path / 'x' / 'annotations' / 'train.json').read_text())
+    assert [sorted(row) for row in content['annotations']] == [
+        ['category_id', 'id', 'image_id']
+    ] * 8
+
+
+def command(*args, check=True):
+    env = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1'}
+    done = subprocess.run(
+        [sys.executable, *map(str, args)], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert not check or done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def test_bad_input_as_a_command(photos, tmp_path):
+    (photos / 'disc' / '02.png').write_bytes(b'no image')
+    args = ('csv', tmp_path / 'labels.csv', '--images', photos, '--task', 'localizer')
+    done = command(TOOL, *args, '--out', tmp_path / 'out', check=False)
+    assert done.returncode == 1 and not (tmp_path / 'out').exists()
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith('prepare_dataset: error: images: 1 problem: ')
+    assert last.endswith('disc/02.png cannot be read as an image')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('task', ['detector', 'localizer'])
+def test_prepare_train_test(photos, tmp_path, task):
+    """Twelve images, proposals by search, an epoch of training, a test with boxes."""
+    if task == 'localizer':
+        pytest.importorskip('mmpretrain')
+    out, work = tmp_path / 'shapes', tmp_path / 'work'
+    args = ('csv', tmp_path / 'labels.csv', '--images', photos, '--task', task, '--out', out)
+    command(TOOL, *args, '--eval-boxes', tmp_path / 'boxes.json', '--weights', 'none')
+    config = out / f'shapes_{task}.py'
+    one = ('--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1')
+    done = command('tools/train.py', config, '--work-dir', work, *one)
+    assert 'Epoch(train) [1]' in done.stdout + done.stderr
+    done = command('tools/test.py', config, work / 'epoch_1.pth', '--work-dir', work)
+    expected = 'pascal_voc/mAP' if task == 'detector' else 'wsol/MaxBoxAccV2'
+    assert expected in done.stdout + done.stderr

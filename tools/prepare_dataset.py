@@ -1,0 +1,183 @@
+"""Prepare one's own images with image labels: data, proposals and a config to train with."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from terminaltables import AsciiTable
+
+if TYPE_CHECKING:
+    from wsl_plugins.datasets.prepare import Plan, Prepared, Source
+
+EXAMPLE = """examples:
+  python tools/prepare_dataset.py csv labels.csv --images photos \\
+      --task detector --out data/birds
+  python tools/prepare_dataset.py folders photos --task localizer --out data/birds
+  python tools/prepare_dataset.py coco instances.json --images photos \\
+      --task detector --out data/birds --eval-boxes
+  python tools/prepare_dataset.py voc VOCdevkit/VOC2007 --train trainval --test test \\
+      --task detector --out data/birds --eval-boxes
+
+docs/own_data.md describes sources and results."""
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        '--task',
+        choices=('detector', 'localizer'),
+        required=True,
+        help='what to train: OICR or CAM',
+    )
+    common.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder to write to')
+    common.add_argument(
+        '--test-fraction',
+        type=float,
+        metavar='PART',
+        help='part of the images that test, without --test; default: 0.2',
+    )
+    common.add_argument('--seed', type=int, default=0, help='of that choice; default: 0')
+    common.add_argument(
+        '--weights',
+        default='torchvision://resnet18',
+        metavar='FILE',
+        help='ResNet-18 to start from: path or address, or "none": a small network from scratch, '
+        'for generated images; default: torchvision://resnet18 (a download of 45 MB)',
+    )
+    common.add_argument(
+        '--max-side-input',
+        type=int,
+        default=500,
+        metavar='N',
+        help='compute the proposals of larger images reduced to this longer side; default: 500',
+    )
+    common.add_argument('--workers', type=int, metavar='N', help='processes; default: all cores')
+    common.add_argument('--force', action='store_true', help='replace what was prepared in DIR')
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument(
+        '--images', type=Path, required=True, metavar='DIR', help='folder that image names start at'
+    )
+    folder.add_argument(
+        '--test-images', type=Path, metavar='DIR', help='of the images of --test; default: --images'
+    )
+    box_file = argparse.ArgumentParser(add_help=False)
+    box_file.add_argument(
+        '--eval-boxes',
+        type=Path,
+        metavar='FILE.json',
+        help='COCO annotations of the test images (file_name as in the source), for evaluation',
+    )
+    own_boxes = argparse.ArgumentParser(add_help=False)
+    own_boxes.add_argument(
+        '--eval-boxes', action='store_true', help='keep the boxes of the test images, to evaluate'
+    )
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    sources = parser.add_subparsers(dest='kind', required=True)
+    csv = sources.add_parser(
+        'csv', parents=[common, folder, box_file], help='columns "image,label"; several labels: ;'
+    )
+    folders = sources.add_parser(
+        'folders', parents=[common, box_file], help='a folder of images for each class'
+    )
+    coco = sources.add_parser(
+        'coco', parents=[common, folder, own_boxes], help='categories of COCO annotations'
+    )
+    for part, what in ((csv, 'CSV file'), (folders, 'folder'), (coco, 'COCO annotations')):
+        metavar = {'csv': 'FILE.csv', 'folders': 'DIR', 'coco': 'FILE.json'}[part.prog.split()[-1]]
+        part.add_argument('train', type=Path, metavar=metavar, help=f'{what} of training')
+        part.add_argument('--test', type=Path, metavar=metavar, help=f'{what} of the test images')
+    voc = sources.add_parser('voc', parents=[common, own_boxes], help='classes of VOC annotations')
+    voc.add_argument('root', type=Path, metavar='DIR', help='Annotations/, ImageSets/, JPEGImages/')
+    voc.add_argument('--train', required=True, metavar='SPLIT', help='list of training images')
+    voc.add_argument('--test', metavar='SPLIT', help='list of test images')
+    return parser.parse_args(argv)
+
+
+def read(args: argparse.Namespace) -> tuple[Source, Source | None]:
+    """Training images and, with ``--test``, test images."""
+    from wsl_plugins.datasets import prepare
+
+    if args.test is not None and args.test_fraction is not None:
+        raise ValueError('--test and --test-fraction exclude each other')
+    if getattr(args, 'test_images', None) is not None and args.test is None:
+        raise ValueError('--test-images goes with --test')
+    readers = dict(
+        csv=prepare.read_csv,
+        folders=prepare.read_folders,
+        coco=prepare.read_coco,
+        voc=prepare.read_voc,
+    )
+    sources = []
+    for split, name in (('train', args.train), ('test', args.test)):
+        if name is None:
+            continue
+        parts = [args.root, name] if args.kind == 'voc' else [name]
+        if args.kind in ('csv', 'coco'):
+            parts.append((args.test_images if split == 'test' else None) or args.images)
+        if args.kind in ('coco', 'voc'):
+            parts.append(args.eval_boxes and (split == 'test' or args.test is None))
+        sources.append(readers[args.kind](*parts))
+    if args.kind == 'csv':
+        folders = [args.images, args.test_images or args.images][: len(sources)]
+        for folder in dict.fromkeys(folders):
+            pairs = zip(sources, folders, strict=True)
+            listed = {i.image_id for source, own in pairs if own == folder for i in source.images}
+            if unlisted := prepare.count_unlisted(folder, listed):
+                sources[0].left_out[f'images of {folder} without a row'] += unlisted
+    if args.eval_boxes and args.kind in ('csv', 'folders'):
+        prepare.attach_boxes(sources[-1], prepare.coco_objects(args.eval_boxes))
+    return sources[0], sources[1] if len(sources) == 2 else None
+
+
+def report(plan: Plan, done: Prepared) -> None:
+    """Print what was written, what was left out, and what comes next."""
+    rows = [[name, *counts] for name, counts in done.classes.items()]
+    table = AsciiTable(
+        [['class', 'training images', 'test images'], *rows, ['images', *done.images]]
+    )
+    table.inner_footing_row_border = True
+    print(table.table)
+    if plan.task == 'detector':
+        print(f'{done.proposals} proposals')
+    for what, count in done.left_out.items():
+        print(f'left out: {count} {what}')
+    print(f'train: python tools/train.py {plan.config}')
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    # here: the processes that make proposals import this file again, and need no mmdet
+    from wsl_plugins.datasets.prepare import Plan, prepare
+
+    try:
+        plan = Plan(
+            args.task,
+            args.out,
+            CONFIGS,
+            0.2 if args.test_fraction is None else args.test_fraction,
+            args.seed,
+            bool(args.eval_boxes),
+            args.weights,
+            args.max_side_input,
+            args.workers,
+            args.force,
+        )
+        done = prepare(*read(args), plan)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f'prepare_dataset: error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('stopped; the same command continues here', file=sys.stderr)
+        return 130
+    report(plan, done)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

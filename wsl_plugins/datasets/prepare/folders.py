@@ -1,0 +1,42 @@
+"""A folder of images for each class, the layout of torchvision's ImageFolder."""
+
+from pathlib import Path
+
+from wsl_plugins.datasets.prepare.source import LabelledImage, Source, image_files, raise_problems
+
+
+def read_folders(root: Path) -> Source:
+    """Images of ``root/<class>/``, searched with the folders inside.
+
+    Args:
+        root (Path): Folder whose folders are named after the classes.
+
+    Returns:
+        Source: The images, sorted; files that are no images are counted.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: There is no folder of a class, one has no image, or an image lies outside them.
+
+    Example:
+        >>> source = read_folders(Path('birds'))  # birds/sparrow/1.jpg, birds/owl/2.jpg
+    """
+    found = list(image_files(root))
+    classes = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith('.'))
+    if not classes:
+        raise ValueError(f'{root}: no folder of a class in it')
+    images, problems = [], []
+    for image_id, path in found:
+        name, *rest = image_id.split('/')
+        if rest and name in classes:
+            images.append(LabelledImage(image_id, path, (name,)))
+        else:
+            problems.append(f'{image_id} lies in no folder of a class')
+    full = {image.labels[0] for image in images}
+    empty = [f'no image in the folder of class {name!r}' for name in classes if name not in full]
+    raise_problems(root, empty + problems)
+    files = sum(path.is_file() for path in root.rglob('*'))
+    source = Source(images)
+    if files > len(found):
+        source.left_out['files that are no images'] = files - len(found)
+    return source

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1] / 'configs'
 CONFIGS = sorted(
     str(p.relative_to(ROOT))
     for p in ROOT.glob('[!_]*/*.py')
-    if p.parent.name not in ('psol', 'wend')
+    if p.parent.name not in ('psol', 'sdcn', 'wend')
 )
 
 

@@ -1,0 +1,17 @@
+# OICR's schedule with two players; the classifier learns at its constant rate of stage 1 times the
+# factors of the schedule
+_base_ = './voc_28e.py'
+
+optim_wrapper = dict(
+    _delete_=True,
+    constructor='wsl_plugins.PlayerOptimWrapperConstructor',
+    detector=dict(
+        optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4),
+        paramwise_cfg=dict(bias_lr_mult=2.0, bias_decay_mult=0.0),
+    ),
+    classifier=dict(
+        modules=['classifier'],
+        optimizer=dict(type='SGD', lr=5e-4, momentum=0.9, weight_decay=5e-4),
+    ),
+)
+model_wrapper_cfg = dict(type='wsl_plugins.AlternatingDDP')

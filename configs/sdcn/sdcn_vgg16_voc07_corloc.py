@@ -1,0 +1,6 @@
+# CorLoc of the trained detector: the top box of each class on the training images
+_base_ = './sdcn_vgg16_voc07_detector.py'
+
+model = dict(test_cfg=dict(rcnn=dict(score_thr=0.0, max_per_img=-1)))
+test_dataloader = {{_base_.corloc_dataloader}}
+test_evaluator = dict(_delete_=True, type='wsl_plugins.CorLocMetric')

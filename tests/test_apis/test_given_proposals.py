@@ -1,0 +1,86 @@
+"""Proposals that come with the images, and how missing ones are to be made."""
+
+import numpy as np
+import pytest
+from mmengine.config import ConfigDict
+
+from wsl_plugins.apis.proposals import DEFAULT, check_proposals, given_proposals, recipe_of
+from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.proposals.recipe import Recipe
+
+BOXES = {'a': np.array([[0, 0, 9, 9], [1, 2, 3, 4]]), 'b': np.array([[5, 5, 7, 8]])}
+
+
+def write(path, meta=None, scores=None):
+    ProposalFile.from_images(BOXES, scores, meta).save(path)
+    return path
+
+
+def test_by_file(tmp_path):
+    path = write(tmp_path / 'p.npz')
+    for given in (path, str(path), ProposalFile.load(path)):
+        first, second = given_proposals(given, ['x/b.jpg', 'a.png'])
+        assert list(first) == ['bboxes'] and first['bboxes'].dtype == np.float32
+        np.testing.assert_array_equal(first['bboxes'], BOXES['b'])
+        np.testing.assert_array_equal(second['bboxes'], BOXES['a'])
+    scores = {'a': np.array([0.5, 0.25]), 'b': np.array([1.0])}
+    (found,) = given_proposals(write(path, scores=scores), ['a.jpg'])
+    np.testing.assert_array_equal(found['scores'], [0.5, 0.25])
+
+
+def test_by_array():
+    one, two = BOXES.values()
+    for given, images in (([one, two], ['x', 'y']), (one, ['x']), ([one], [np.zeros((4, 4, 3))])):
+        found = given_proposals(given, images)
+        assert len(found) == len(images)
+        assert found[0]['bboxes'].dtype == np.float32
+        np.testing.assert_array_equal(found[0]['bboxes'], one)
+    assert given_proposals(np.zeros((0, 4)), ['x'])[0]['bboxes'].shape == (0, 4)
+
+
+def test_what_does_not_fit(tmp_path):
+    path = write(tmp_path / 'p.npz')
+    with pytest.raises(FileNotFoundError, match=r'q\.npz: no such proposal file'):
+        given_proposals(tmp_path / 'q.npz', ['a.png'])
+    with pytest.raises(ValueError, match=r"p\.npz: no proposals for image 'c' \(x/c\.png\)"):
+        given_proposals(path, ['a.png', 'x/c.png'])
+    with pytest.raises(ValueError, match=r'p\.npz: an image given as an array has no name'):
+        given_proposals(path, [np.zeros((4, 4, 3))])
+    with pytest.raises(ValueError, match='proposals of 2 images for 1 images'):
+        given_proposals(list(BOXES.values()), ['a'])
+    with pytest.raises(ValueError, match='proposals of 1 images for 2 images'):
+        given_proposals(BOXES['a'], ['a', 'b'])
+    for bad in (np.zeros((2, 5)), np.full((1, 4), np.nan), np.zeros(4)):
+        with pytest.raises(ValueError, match=r'finite numbers \(R, 4\), got shape'):
+            given_proposals([bad], ['a'])
+
+
+def test_recipe_of_the_data(tmp_path):
+    meta = dict(method='selective_search', mode='quality', min_side=30, max_side_input=400)
+    write(tmp_path / 'p.npz', meta)
+    dataset = ConfigDict(data_root=str(tmp_path), proposal_file='p.npz')
+    expected = Recipe('selective_search', dict(mode='quality'), 30, 400)
+    assert recipe_of(dataset) == expected
+    assert recipe_of(ConfigDict(proposal_file=str(tmp_path / 'p.npz'))) == expected
+
+
+def test_recipe_of_unknown_data(tmp_path):
+    write(tmp_path / 'silent.npz', dict(source='someone'))
+    for name in ('silent.npz', 'none.npz', None, 'other.pkl'):
+        (tmp_path / 'other.pkl').touch()
+        dataset = ConfigDict(data_root=str(tmp_path), proposal_file=name)
+        assert recipe_of(dataset) == DEFAULT
+    assert recipe_of(ConfigDict()) == DEFAULT == Recipe('selective_search', dict(mode='fast'), 20)
+
+
+def test_edge_boxes_need_their_model(tmp_path):
+    write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10))
+    with pytest.raises(ValueError, match=r'p\.npz was made by edge_boxes: give the proposals'):
+        recipe_of(ConfigDict(data_root=str(tmp_path), proposal_file='p.npz'))
+
+
+def test_images_that_a_file_lacks(tmp_path):
+    file = ProposalFile.load(write(tmp_path / 'p.npz', dict(broken=dict(c='cannot be read'))))
+    check_proposals(file, ['x/a.jpg', 'b.png', 'c.png'])
+    with pytest.raises(ValueError, match=r'p\.npz: no proposals for 2 of 3 images, the first: d'):
+        check_proposals(file, ['d.png', 'a.png', 'e.png'])

@@ -1,0 +1,124 @@
+"""A trained model from its config and its checkpoint."""
+
+import copy
+import os
+import pickle
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.registry import MODELS
+from torch import nn
+
+from wsl_plugins.pseudo_boxes.weights import SKIPPED, _reason, _Skipped
+
+
+def read_config(config: str | os.PathLike | Config) -> Config:
+    """A config of its own: the file's, or a copy.
+
+    A config is Python code that is run when it is read: take only those you trust. The one inside a
+    checkpoint is never run.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no config, or has no ``model`` or no test pipeline.
+    """
+    if isinstance(config, Config):
+        cfg, name = copy.deepcopy(config), 'the config'
+    else:
+        name = str(config)
+        if not Path(name).is_file():
+            raise FileNotFoundError(f'{name}: no such config')
+        if Path(name).suffix not in ('.py', '.json', '.yaml', '.yml'):
+            raise ValueError(f'{name}: not a config (.py, .json, .yaml)')
+        cfg = Config.fromfile(name)
+    if 'model' not in cfg:
+        raise ValueError(f'{name}: has no "model"')
+    if not ((cfg.get('test_dataloader') or {}).get('dataset') or {}).get('pipeline'):
+        raise ValueError(f'{name}: has no "test_dataloader" with a pipeline')
+    if 'data_preprocessor' in cfg:
+        cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    return cfg
+
+
+def read_checkpoint(path: str | os.PathLike) -> dict:
+    """``state_dict`` and ``meta`` of a checkpoint of mmengine, or of a plain state dict.
+
+    Read with ``weights_only=True``, so that nothing in the file is run; mmengine's loader would
+    turn to an unsafe second attempt.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no weights, or asks for code.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such checkpoint')
+    try:
+        with torch.serialization.safe_globals([(_Skipped, name) for name in SKIPPED]):
+            content = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise ValueError(f'{path}: no checkpoint: {_reason(error)}') from error
+    content = content if isinstance(content, dict) else {}
+    state = content.get('state_dict', content)
+    if not isinstance(state, dict) or not state or not all(map(torch.is_tensor, state.values())):
+        raise ValueError(f'{path}: no weights: neither a state dict nor a dict with "state_dict"')
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    return dict(state_dict=state, meta=content.get('meta', {}) if state is not content else {})
+
+
+def build_model(cfg: Config, weights: str | os.PathLike, device: str = 'cpu') -> nn.Module:
+    """The config's model with the weights of a file, ready to predict, in the default scope.
+
+    It gets ``dataset_meta``: what the checkpoint knows of its data set (``classes``, ``palette``),
+    empty for a plain state dict.
+
+    Args:
+        cfg: See :func:`read_config`.
+        weights: See :func:`read_checkpoint`.
+        device: Where the model runs.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: There is no such device, the model cannot be built, or the checkpoint is not of
+            this model: weights are missing or of another shape. What it holds beyond them is left
+            out, and logged.
+    """
+    if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
+        raise ValueError(f'device {device}: there is no CUDA device')
+    checkpoint = read_checkpoint(weights)
+    try:
+        model = MODELS.build(cfg.model)
+    except (KeyError, TypeError, AssertionError) as error:
+        raise ValueError(f'the model of the config cannot be built: {error}') from error
+    state, own = checkpoint['state_dict'], model.state_dict()
+    missing = [k for k in own if k not in state and not k.endswith('num_batches_tracked')]
+    if missing:
+        raise ValueError(
+            f'{weights}: not of this config: {len(missing)} of {len(own)} weights are missing, the '
+            f'first: {missing[0]} (the file starts with {next(iter(state))})'
+        )
+    for key in own.keys() & state.keys():
+        if own[key].shape != state[key].shape:
+            raise ValueError(
+                f'{weights}: not of this config: {key} has shape {tuple(state[key].shape)}, the '
+                f'model needs {tuple(own[key].shape)}'
+            )
+    left = [key for key in state if key not in own]
+    if left:
+        print_log(f'{weights}: {len(left)} weights are left out, the first: {left[0]}', 'current')
+    model.load_state_dict(state, strict=False)
+    meta = checkpoint['meta'].get('dataset_meta') or {}
+    model.dataset_meta = {key.lower(): value for key, value in meta.items()}
+    return model.to(device).eval()
+
+
+def keep_steps(pipeline: list, left_out: tuple[str, ...]) -> list:
+    """Steps of a pipeline but for those of these names, whatever their scope."""
+    return [step for step in pipeline if step_name(step) not in left_out]
+
+
+def step_name(step: dict) -> str:
+    """Class name of a step, without scope."""
+    kind = step['type']
+    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__

@@ -1,0 +1,101 @@
+"""Proposals for images that no proposal file knows."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import ConfigDict
+
+from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.proposals.recipe import METHODS, Recipe
+
+DEFAULT = Recipe('selective_search', dict(mode='fast'))
+"""What ``tools/make_proposals.py`` does without options."""
+Given = str | os.PathLike | ProposalFile | Sequence[np.ndarray] | np.ndarray
+
+
+def recipe_of(dataset: ConfigDict) -> Recipe:
+    """How the proposals of a data set were made, by its proposal file.
+
+    Args:
+        dataset: Config of the data set, with ``proposal_file`` below ``data_root``.
+
+    Returns:
+        The recipe that the file notes; :data:`DEFAULT` if the file is not there or is silent.
+
+    Raises:
+        ValueError: They are edge boxes, whose model file is not known here.
+    """
+    path = Path(dataset.get('data_root') or '', dataset.get('proposal_file') or '')
+    if path.suffix != '.npz' or not path.is_file():
+        return DEFAULT
+    meta = ProposalFile.load(path).meta
+    if meta.get('method') not in METHODS:
+        return DEFAULT
+    if meta['method'] != 'selective_search':
+        raise ValueError(
+            f'{path} was made by {meta["method"]}: give the proposals of the images (a file of '
+            "tools/make_proposals.py), or a recipe with the method's model"
+        )
+    options = dict(mode=meta.get('mode', 'fast'))
+    return Recipe('selective_search', options, meta.get('min_side', 20), meta.get('max_side_input'))
+
+
+def given_proposals(given: Given, images: Sequence[str | np.ndarray]) -> list[dict]:
+    """Proposals of each image as the data sets give them.
+
+    Args:
+        given: Proposal file, in which images are found by file stem; or an array (R, 4) xyxy pixels
+            of the original image per image; for a single image also the array alone.
+        images: Files; arrays only go with arrays of proposals.
+
+    Returns:
+        Per image ``bboxes`` (R, 4) float32 and, if the file has scores, ``scores`` (R,) float32.
+
+    Raises:
+        FileNotFoundError: There is no such proposal file.
+        ValueError: The file is no proposal file or lacks an image; the number of arrays is not that
+            of the images; or an array is no array of boxes.
+    """
+    if isinstance(given, (str, os.PathLike)):
+        given = ProposalFile.load(given)
+    if isinstance(given, ProposalFile):
+        return [_of_file(given, image) for image in images]
+    if isinstance(given, np.ndarray) and given.ndim == 2:
+        given = [given]
+    if len(given) != len(images):
+        raise ValueError(f'proposals of {len(given)} images for {len(images)} images')
+    return [dict(bboxes=_checked(boxes)) for boxes in given]
+
+
+def check_proposals(file: ProposalFile, images: Sequence[str]) -> None:
+    """All images are in the file, or were found broken when it was made.
+
+    Raises:
+        ValueError: Some are not.
+    """
+    known = file.meta.get('broken', {})
+    missing = [i for i in images if Path(i).stem not in file and Path(i).stem not in known]
+    if missing:
+        raise ValueError(
+            f'{file.name}: no proposals for {len(missing)} of {len(images)} images, the first: '
+            f'{missing[0]}'
+        )
+
+
+def _of_file(file: ProposalFile, image: str | np.ndarray) -> dict:
+    if isinstance(image, np.ndarray):
+        raise ValueError(f'{file.name}: an image given as an array has no name to be found by')
+    stem = Path(image).stem
+    if stem not in file:
+        raise ValueError(f'{file.name}: no proposals for image {stem!r} ({image})')
+    found = dict(bboxes=file.boxes_of(stem))
+    return found if file.scores is None else {**found, 'scores': file.scores_of(stem)}
+
+
+def _checked(boxes: np.ndarray) -> np.ndarray:
+    boxes = np.asarray(boxes)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
+        raise ValueError(f'proposals must be finite numbers (R, 4), got shape {boxes.shape}')
+    return boxes.astype(np.float32)

@@ -1,5 +1,7 @@
 """Names brought under those of a model: by hand, and for the published detectors."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -233,3 +235,16 @@ def test_resnet_of_wetectron():
     assert not found.unused and not found.missing and len(found.weights) == len(source)
     for key, (_, name) in table.items():
         assert torch.equal(found.weights[name], source[key]), key
+
+
+def test_the_released_models_have_a_config():
+    """Its images are theirs; those of the other configs are refused."""
+    layout = WETECTRON
+    configs = Path(__file__).parents[2] / 'configs' / 'mist'
+    cfg = Config.fromfile(configs / 'mist_vgg16_voc07_wetectron.py')
+    check_normalization(cfg, layout.normalization)
+    assert cfg.model.backbone.last_relu is False
+    with pytest.raises(ValueError, match='mean'):
+        check_normalization(
+            Config.fromfile(configs / 'mist_vgg16_voc07_released.py'), layout.normalization
+        )

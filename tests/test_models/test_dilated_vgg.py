@@ -48,3 +48,13 @@ def test_frozen_stages():
         'features.3.weight',
         'features.3.bias',
     ]
+
+
+def test_without_the_last_relu():
+    torch.manual_seed(0)
+    backbone, raw = DilatedVGG(depth=11).eval(), DilatedVGG(depth=11, last_relu=False).eval()
+    raw.load_state_dict(backbone.state_dict())
+    image = torch.rand(1, 3, 64, 96)
+    (expected,), (found,) = backbone(image), raw(image)
+    assert (found < 0).any()
+    torch.testing.assert_close(found.relu(), expected)

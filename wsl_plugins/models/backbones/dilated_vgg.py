@@ -70,6 +70,8 @@ class DilatedVGG(PlainVGG):
         frozen_stages: number of stages whose parameters stay fixed. Default 2 (conv1, conv2), as
             published.
         out_indices: stages to return, 0..4. Default (4,).
+        last_relu: False leaves out the ReLU behind the last convolution, as the models released
+            with MIST do. Default True.
         init_cfg: mmengine initialisation. Default: Kaiming.
 
     Example:
@@ -82,6 +84,9 @@ class DilatedVGG(PlainVGG):
         depth: int = 16,
         frozen_stages: int = 2,
         out_indices: Sequence[int] = (4,),
+        last_relu: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(depth, frozen_stages, out_indices, False, 2, init_cfg)
+        if not last_relu:
+            self.features[-1] = nn.Identity()

@@ -83,14 +83,18 @@ def test_one_training_step(load, name):
     classes, joint = cfg.data_preprocessor.num_classes, 'joint' in name
     data = Path(name).stem.split('_')[-1]
     assert classes == CLASSES[data]
+    flat = cfg.model.get('neck') and cfg.model.neck.type == 'mmpretrain.LinearNeck'
+    if flat:
+        assert cfg.model.neck.in_channels == 512 * 7 * 7
+        cfg.model.neck.in_channels = 512 * 2 * 2  # the cells of 64 pixels
     model = MODELS.build(cfg.model)
     model.init_weights()
     model.train()
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    if 'demo' not in name:  # a group per parameter; what is new learns twice as fast
+    if 'demo' not in name:  # a group per parameter; the head learns twice as fast
         rates = {id(p): g['lr'] for g in optimizer.param_groups for p in g['params']}
-        rate = 0.001 if data == 'cub' else 0.003  # more for hundreds of images
+        rate = 1e-4 if flat else 0.001 if data == 'cub' else 0.003
         for parameter, p in model.named_parameters():
             assert rates[id(p)] == (2 * rate if parameter.startswith('head') else rate)
     logged = model.train_step(

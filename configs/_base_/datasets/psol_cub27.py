@@ -10,6 +10,12 @@ train_pipeline = [
     dict(type='mmpretrain.RandomFlip', prob=0.5),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
+# for the last epochs: objects as large as in the test
+mild_pipeline = [
+    train_pipeline[0],
+    dict(type='wsl_plugins.RandomResizedCropWithBox', scale=224, crop_ratio_range=(0.75, 1.0)),
+    *train_pipeline[2:],
+]
 train_dataloader = dict(
     batch_size=16,
     dataset=dict(data, box_file='pseudo_boxes/CUB27_ddt-resnet50.json', pipeline=train_pipeline),

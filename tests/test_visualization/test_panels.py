@@ -8,6 +8,7 @@ from wsl_plugins.models.pseudo_labels import OICRSampler
 from wsl_plugins.visualization import detection_panels
 
 from mmdet.structures import DetDataSample
+from mmdet.visualization import get_palette
 
 
 def test_panels():
@@ -34,3 +35,23 @@ def test_panels():
 
     seen = [[drawn(panel, box) for box in (truth, teaching, weak)] for panel in range(3)]
     assert seen == [[True, False, False], [False, True, False], [True, False, False]]
+
+
+def test_maps_have_the_colours_of_their_class():
+    """Class 0 on the left, class 1 on the right, the background in between."""
+    sample = DetDataSample()
+    box = torch.tensor([[5.0, 5, 15, 35]])
+    sample.gt_instances = InstanceData(bboxes=box, labels=torch.tensor([1]))
+    sample.pred_instances = InstanceData(
+        bboxes=box, scores=torch.tensor([0.0]), labels=torch.tensor([1])
+    )
+    maps = np.zeros((3, 40, 60), np.float32)
+    maps[0, :, :20] = maps[2, :, 20:40] = maps[1, :, 40:] = 1
+    image = np.zeros((40, 60, 3), np.uint8)
+    panels = detection_panels(image, sample, [], ('cat', 'dog'), min_width=60, maps=maps)
+    assert panels.shape == (28 + 40, 3 * 64, 3)
+    shown = panels[28:, 64:124].astype(float)
+    colors = np.array(get_palette(None, 2))
+    for part, expected in ((shown[:, 2:18], colors[0]), (shown[:, 42:58], colors[1])):
+        np.testing.assert_allclose(part, np.broadcast_to(0.65 * expected, part.shape), atol=1.01)
+    assert (shown[:, 22:38] == 0).all()

@@ -1,0 +1,5 @@
+"""A plugin outside the package."""
+
+from .sampler import LargestConfidentSampler
+
+__all__ = ['LargestConfidentSampler']

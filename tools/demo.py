@@ -1,7 +1,7 @@
 """The whole way once, on generated images: data, proposals, training, test, CorLoc, pictures.
 
 Every step is a command that is printed before it runs, so each can be repeated by hand. Ends with
-a table: the trained detector beside its own first epoch and beside guessing.
+a table, the trained detector beside its own first epoch and beside guessing, and a report.
 
 Example:
     python tools/demo.py
@@ -64,11 +64,14 @@ def main() -> None:
     run('tools/proposal_stats.py', PROPOSALS, '--voc-root', VOC, '--json', stats)
     run('tools/train.py', args.config, '--work-dir', args.work_dir / 'train')
     checkpoint = Path((args.work_dir / 'train' / 'last_checkpoint').read_text().strip())
-    run('tools/test.py', args.config, checkpoint, '--work-dir', args.work_dir / 'test')
+    results = args.work_dir / 'test' / 'results.pkl'
+    tested = ['--work-dir', results.parent, '--out', results]
+    run('tools/test.py', args.config, checkpoint, *tested)
     corloc = args.config.with_name(f'{args.config.stem}_corloc.py')
     run('tools/test.py', corloc, checkpoint, '--work-dir', args.work_dir / 'corloc')
     pictures = args.work_dir / 'pictures'
     run('tools/visualize.py', args.config, checkpoint, '--out', pictures)
+    run('tools/report.py', args.work_dir, '--results', results, '--config', args.config)
 
     mean_ap = scalars(args.work_dir / 'test', 'pascal_voc/mAP')[-1]
     first_epoch = scalars(args.work_dir / 'train', 'pascal_voc/mAP')[0]
@@ -83,6 +86,7 @@ def main() -> None:
     ]
     print('\n' + AsciiTable(rows).table)
     print(f'{time.time() - started:.0f} s; pictures: {pictures}')
+    print(f'report: {args.work_dir}/report.html')
 
 
 if __name__ == '__main__':

@@ -237,7 +237,7 @@ def test_page(work_dir):
     assert notes[0] in page.texts
     charts = 'loss', 'parts of the loss', 'learning rate', EVIL, 'drop_rate', 'pascal_voc/mAP'
     named = [image['alt'].split(';')[0] for image in page.all('img')]
-    assert named == [*charts, FILE, 'script>.jpg']
+    assert named == [*charts, EVIL, FILE, 'script>.jpg']
 
 
 def test_names_are_escaped(work_dir):

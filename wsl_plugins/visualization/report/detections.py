@@ -1,0 +1,166 @@
+"""A detector's results beside the objects: error modes, best and worst images."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
+from mmengine.structures import InstanceData
+
+from wsl_plugins.evaluation.functional.corloc import top_box_iou
+from wsl_plugins.evaluation.functional.error_modes import (
+    MODES,
+    count_error_modes,
+    mode_frequencies,
+)
+from wsl_plugins.pseudo_boxes.detection_files import Image, image_id_of, read_results_pickle
+
+import mmcv
+from mmdet.structures import DetDataSample
+from mmdet.visualization import DetLocalVisualizer
+
+from .tables import Table
+
+
+class Scored(NamedTuple):
+    """An image with its objects and the top box of each class that it has an object of.
+
+    Attributes:
+        path (str): The image file.
+        iou (float): IoU of the top box of a class with the object it fits best, mean over classes.
+        truth (InstanceData): ``bboxes`` (M, 4) and ``labels`` (M,) of the objects.
+        top (InstanceData): ``bboxes``, ``scores`` and ``labels`` of the top boxes.
+    """
+
+    path: str
+    iou: float
+    truth: InstanceData
+    top: InstanceData
+
+
+class Comparison(NamedTuple):
+    """Results beside objects.
+
+    Attributes:
+        classes (list[str]): Names of the C classes.
+        counts (np.ndarray): (C, 5) error modes, see ``count_error_modes``.
+        images (list[Scored]): The images that have an object, greatest IoU first.
+    """
+
+    classes: list[str]
+    counts: np.ndarray
+    images: list[Scored]
+
+
+def compare(results: str, config: str, data_root: str | None = None) -> Comparison:
+    """Compare a pickle of ``tools/test.py --out`` with the test data set of its config.
+
+    Objects marked difficult (VOC) or crowd (COCO) are absent. Boxes are xyxy pixels of the image
+    file with exclusive ends.
+
+    Args:
+        results (str): The pickle, of a detector.
+        config (str): The config of the test run.
+        data_root (str, optional): Folder of the images, where names in several folders are equal.
+            Defaults to None: images are told apart by file name.
+
+    Raises:
+        FileNotFoundError: A file does not exist.
+        ValueError: It is no such pickle; the images of both differ; or the data set has no objects.
+    """
+    if not Path(config).is_file():
+        raise FileNotFoundError(f'{config}: no such config')
+    found = read_results_pickle(results, data_root, need_labels=False)
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    settings = cfg.test_dataloader.dataset
+    settings.pop('proposal_file', None)
+    dataset = DATASETS.build(settings)
+    classes = list(dataset.metainfo['classes'])
+    counts = np.zeros((len(classes), len(MODES)), np.int64)
+    images, unknown = [], []
+    for number in range(len(dataset)):
+        info = dataset.get_data_info(number)
+        if 'instances' not in info:
+            raise ValueError(f'{config}: the test data set has no boxes of objects')
+        image = found.pop(image_id_of(info['img_path'], data_root), None)
+        if image is None:
+            unknown.append(info['img_path'])
+            continue
+        objects = [item for item in info['instances'] if not item.get('ignore_flag', 0)]
+        boxes = np.array([item['bbox'] for item in objects], np.float64).reshape(-1, 4)
+        labels = np.array([item['bbox_label'] for item in objects], np.int64)
+        parts = (image.boxes, image.scores, image.classes, boxes, labels, len(classes))
+        if len(image.classes) and not 0 <= image.classes.min() <= image.classes.max() < parts[-1]:
+            raise ValueError(
+                f'{results}: {info["img_path"]} has a box of class {image.classes.max()}, but '
+                f'there are {len(classes)} classes'
+            )
+        counts += count_error_modes(*parts)
+        if len(labels):
+            iou = float(np.nanmean(top_box_iou(*parts)))
+            truth = _instances(bboxes=boxes, labels=labels)
+            images.append(Scored(info['img_path'], iou, truth, _top_boxes(image, labels)))
+    if unknown:
+        raise ValueError(f'{results} lacks {len(unknown)} images of {config}, such as {unknown[0]}')
+    if found:
+        raise ValueError(
+            f'the test data set of {config} lacks {len(found)} images of {results}, such as '
+            f'{min(found)!r}'
+        )
+    if not images:
+        raise ValueError(f'{config}: no image of the test data set has an object')
+    return Comparison(classes, counts, sorted(images, key=lambda image: (-image.iou, image.path)))
+
+
+def error_mode_table(comparison: Comparison) -> Table:
+    """Share of each mode in percent: per class, and the mean over classes at the foot."""
+    shares = 100 * mode_frequencies(comparison.counts)
+    totals = comparison.counts.sum(axis=1)
+    names = [*comparison.classes, 'mean']
+    rows = []
+    for name, total, values in zip(names, [*totals, totals.sum()], shares, strict=True):
+        percent = ['' if np.isnan(value) else f'{value:.1f}' for value in values]
+        rows.append([name, str(total), *percent])
+    bars = np.nan_to_num(shares).tolist()
+    head = ['class', 'top boxes', *(mode.replace('_', ' ') for mode in MODES)]
+    return Table('', head, rows[:-1], rows[-1:], bars)
+
+
+def draw(image: Scored, classes: list[str], min_width: int = 320) -> np.ndarray:
+    """(H, 2 W, 3) uint8 RGB: the objects on the left, the top boxes on the right.
+
+    Smaller images are enlarged by a whole number until they are ``min_width`` wide.
+    """
+    pixels = mmcv.imread(image.path, channel_order='rgb')
+    zoom = -(-min_width // pixels.shape[1])
+    pixels = cv2.resize(pixels, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    visualizer = DetLocalVisualizer()
+    visualizer.dataset_meta = dict(classes=tuple(classes))
+    sample = DetDataSample(
+        gt_instances=_zoomed(image.truth, zoom), pred_instances=_zoomed(image.top, zoom)
+    )
+    visualizer.add_datasample(image.path, pixels, sample, pred_score_thr=0)
+    return visualizer.get_image()
+
+
+def _top_boxes(image: Image, labels: np.ndarray) -> InstanceData:
+    """The box of highest score, the first of equals, of each class in ``labels``."""
+    rows = [np.flatnonzero(image.classes == label) for label in np.unique(labels)]
+    best = [own[np.argmax(image.scores[own])] for own in rows if len(own)]
+    return _instances(
+        bboxes=image.boxes[best], scores=image.scores[best], labels=image.classes[best]
+    )
+
+
+def _instances(**arrays: np.ndarray) -> InstanceData:
+    return InstanceData(**{key: torch.from_numpy(array) for key, array in arrays.items()})
+
+
+def _zoomed(instances: InstanceData, zoom: int) -> InstanceData:
+    instances = instances.clone()
+    instances.bboxes = instances.bboxes.float() * zoom
+    return instances

@@ -38,6 +38,7 @@ class WSOLDataset(BaseDataset):
             Defaults to None: that of the images.
         classes (str | Sequence[str], optional): Class names or a file with one per line. Defaults
             to None: ``classes.txt`` in ``metadata_root``, if there is one.
+        metainfo (dict, optional): ``classes`` and what else the host keeps. Defaults to None.
         check_files (bool): Whether to look at once that all image and mask files exist; takes
             seconds for 100,000 files on a local disk. Defaults to True.
         **kwargs: See :class:`mmpretrain.datasets.BaseDataset`.

@@ -4,6 +4,7 @@ import inspect
 
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
 from torch import nn
 
 from wsl_plugins.models.roi_heads import WSODRoIHead
@@ -79,11 +80,11 @@ class SequentialBatchHook(Hook):
         self.memory_budget = memory_budget
         self.method: SubBatched | None = None
 
-    def before_run(self, runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         """Replace the method of the runner's model."""
         self.attach(runner.model)
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Refuse mmengine's ``compile``."""
         if runner.cfg.get('compile') not in (None, False):
             self.detach()
@@ -92,7 +93,7 @@ class SequentialBatchHook(Hook):
                 'train_step; remove compile from the config, or the hook from custom_hooks'
             )
 
-    def after_run(self, runner) -> None:
+    def after_run(self, runner: Runner) -> None:
         """Put the method back."""
         self.detach()
 

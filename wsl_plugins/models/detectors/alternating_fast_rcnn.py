@@ -105,6 +105,9 @@ class AlternatingDDP(MMDistributedDataParallel):
     Args:
         module: the detector.
         **kwargs: of mmengine's ``MMDistributedDataParallel``.
+
+    Example:
+        >>> model_wrapper_cfg = dict(type='wsl_plugins.AlternatingDDP')  # in a config
     """
 
     def __init__(self, module: nn.Module, **kwargs) -> None:

@@ -1,5 +1,7 @@
 """A layer put behind any named layer of a model, without a subclass."""
 
+from typing import Any
+
 from torch import nn
 
 
@@ -12,7 +14,7 @@ class AfterHook:
     def __init__(self, layer: nn.Module) -> None:
         self.layer = layer
 
-    def __call__(self, module: nn.Module, inputs: tuple, output):
+    def __call__(self, module: nn.Module, inputs: tuple, output: Any) -> Any:
         return self.layer(output)
 
 

@@ -43,7 +43,14 @@ class RoIPointDropout(DropLayer):
 
 @MODELS.register_module()
 class SpatialDropout(RoIPointDropout):
-    """Drops each cell of the image's features before proposals are pooled; the row "Img
-    Spa.-Dropout" of table 5 of MIST. Options as in :class:`RoIPointDropout`."""
+    """Drops each cell of the image's features before proposals are pooled.
+
+    The row "Img Spa.-Dropout" of table 5 of MIST. Options as in :class:`RoIPointDropout`.
+
+    Example:
+        >>> kept = SpatialDropout(drop_prob=0.5)(torch.ones(2, 4, 20, 15)) > 0
+        >>> kept.shape, bool((kept == kept[:, :1]).all())
+        (torch.Size([2, 4, 20, 15]), True)
+    """
 
     level = 'image'

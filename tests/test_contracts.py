@@ -1,0 +1,114 @@
+"""What holds for every registered component and every public function of the package."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from mmengine.registry import Registry
+
+import wsl_plugins
+from wsl_plugins import registry
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope='module')
+def registered() -> dict[str, type]:
+    pytest.importorskip('mmpretrain')  # localizers need it
+    found = {}
+    for one in vars(registry).values():
+        if isinstance(one, Registry):
+            one.import_from_location()
+            found |= one.module_dict
+    return {name: c for name, c in found.items() if c.__module__.startswith('wsl_plugins.')}
+
+
+def unnamed(names: dict, paths: list[Path]) -> list[str]:
+    """Names that no file has as a word."""
+    words = {word for path in paths for word in re.findall(r'\w+', path.read_text('utf-8'))}
+    return [name for name in names if name not in words]
+
+
+def test_docstrings_have_an_example(registered):
+    assert len(registered) > 60
+    assert [n for n, c in registered.items() if 'Example:\n' not in (c.__doc__ or '')] == []
+
+
+def test_docstrings_name_every_argument(registered):
+    lacking = {}
+    for name, component in registered.items():
+        if not component.__init__.__module__.startswith('wsl_plugins.'):
+            continue  # that of the host, which documents it
+        documented = ' '.join(c.__doc__ or '' for c in own_classes(component))
+        arguments = inspect.signature(component.__init__).parameters.values()
+        own = [p.name for p in arguments if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+        if not getattr(component.__init__, '__module__', '').startswith('wsl_plugins.'):
+            own = []  # the host's, documented there
+        missing = [a for a in own if not re.search(rf'\b{a}\b', documented)]
+        if missing:
+            lacking[name] = missing
+    assert lacking == {}
+
+
+def own_classes(component: type) -> list[type]:
+    """The class and its bases in this package: a docstring may refer to that of its base."""
+    return [c for c in component.__mro__ if c.__module__.startswith('wsl_plugins.')]
+
+
+def test_each_is_tested(registered):
+    general = {'test_contracts.py', 'test_docs.py'}
+    files = [path for path in (ROOT / 'tests').rglob('*.py') if path.name not in general]
+    assert unnamed(registered, files) == []
+
+
+def test_each_is_in_a_config_or_a_document(registered):
+    files = [path for folder in ('configs', 'projects') for path in (ROOT / folder).rglob('*.py')]
+    pages = [ROOT / 'README.md', *ROOT.glob('configs/*/README.md'), *ROOT.glob('docs/**/*.md')]
+    files += [path for path in pages if path.name != 'components.md']  # it has them all
+    assert unnamed(registered, files) == []
+
+
+def test_each_is_in_the_table(registered):
+    table = (ROOT / 'docs' / 'components.md').read_text()
+    assert set(re.findall(r'^\| `(\w+)` \|', table, re.MULTILINE)) == set(registered)
+
+
+def test_public_functions_are_typed():
+    pytest.importorskip('mmpretrain')
+    pytest.importorskip('optuna')
+    seen, untyped = 0, []
+    for module in pkgutil.walk_packages(wsl_plugins.__path__, 'wsl_plugins.'):
+        for where, function in public_functions(importlib.import_module(module.name)):
+            seen += 1
+            signature = inspect.signature(function)
+            bare = [
+                p.name
+                for p in signature.parameters.values()
+                if p.annotation is p.empty
+                and p.name not in ('self', 'cls')
+                and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)  # passed on as they are
+            ]
+            if bare or signature.return_annotation is signature.empty:
+                untyped.append(f'{module.name}.{where}: {bare or "return"}')
+    assert seen > 400
+    assert untyped == []
+
+
+def public_functions(module: object) -> Iterator[tuple[str, Callable]]:
+    """Functions of a module, and the methods of its classes, ``__init__`` and ``__call__`` too."""
+    for name, value in vars(module).items():
+        if name.startswith('_') or getattr(value, '__module__', None) != module.__name__:
+            continue
+        if inspect.isfunction(value):
+            yield name, value
+        elif inspect.isclass(value):
+            for method, function in vars(value).items():
+                function = getattr(function, '__func__', getattr(function, 'fget', function))
+                public = not method.startswith('_') or method in ('__init__', '__call__')
+                own = getattr(function, '__module__', None) == module.__name__
+                if public and own and inspect.isfunction(function):
+                    yield f'{name}.{method}', function

@@ -9,10 +9,8 @@ from torch import Tensor, nn
 
 from wsl_plugins.models.detectors.players import check_players
 from wsl_plugins.models.roi_heads.wsod_roi_head import stack_image_labels
-from wsl_plugins.models.seg_heads.heat_map import IGNORE, detection_heat_map, heat_map_labels
-from wsl_plugins.models.seg_heads.map_pixels import boxes_to_map, crop_maps
+from wsl_plugins.models.seg_heads.collaboration import batch_prior, map_bags, pixel_labels
 from wsl_plugins.models.seg_heads.seg_losses import map_classification_loss, segmentation_loss
-from wsl_plugins.models.seg_heads.segmentation_prior import segmentation_prior
 from wsl_plugins.registry import MODELS
 
 from mmdet.models.detectors import FastRCNN
@@ -139,7 +137,7 @@ class SDCN(FastRCNN):
         feats = super().extract_feat(images)
         maps = self.seg_head(feats)
         cropped, boxes = map_bags(maps, samples, images.shape[-2:])
-        prior = self.proposal_prior(cropped, boxes) if self.seg_to_det else None
+        prior = batch_prior(cropped, boxes, **self.prior) if self.seg_to_det else None
         losses, scores = self.roi_head.loss_and_scores(
             feats[-1:], [s.proposals for s in samples], samples, prior
         )
@@ -148,44 +146,9 @@ class SDCN(FastRCNN):
             cropped, labels, self.top_fraction
         )
         if self.det_to_seg:
-            targets = self.pixel_labels(cropped, boxes, scores, labels)
+            targets = pixel_labels(cropped, boxes, scores, labels, self.kept_fraction)
             losses['loss_seg'] = self.seg_weight * segmentation_loss(cropped, targets)
         return losses, maps.detach()
-
-    def proposal_prior(self, maps: list[Tensor], boxes: list[Tensor]) -> Tensor:
-        """Prior (R, C) of the proposals of all images: segmentation instructs detection.
-
-        Args:
-            maps: per image (C + 1, h_n, w_n) segmentation maps.
-            boxes: per image (R_n, 4) int64 xyxy map pixels, see :func:`boxes_to_map`.
-        """
-        pairs = zip(maps, boxes, strict=True)
-        return torch.cat(
-            [segmentation_prior(one[:-1].detach(), b, **self.prior) for one, b in pairs]
-        )
-
-    def pixel_labels(
-        self, maps: list[Tensor], boxes: list[Tensor], scores: Tensor, labels: Tensor
-    ) -> list[Tensor]:
-        """Labels (h_n, w_n) of the pixels of each map: detection instructs segmentation.
-
-        An image without proposals has no labelled pixel.
-
-        Args:
-            maps: per image (C + 1, h_n, w_n); only their size counts.
-            boxes: per image (R_n, 4) int64 xyxy map pixels.
-            scores: (R, C) detection scores of all images.
-            labels: (N, C) image labels, 0 or 1.
-        """
-        targets = []
-        bags = zip(maps, boxes, scores.split([len(b) for b in boxes]), labels, strict=True)
-        for one, image_boxes, found, image_labels in bags:
-            if len(image_boxes):
-                heat = detection_heat_map(image_boxes, found, image_labels, one.shape[1:])
-                targets.append(heat_map_labels(heat, self.kept_fraction))
-            else:
-                targets.append(image_boxes.new_full(one.shape[1:], IGNORE))
-        return targets
 
     @torch.no_grad()
     def segment(self, images: Tensor, samples: SampleList) -> list[Tensor]:
@@ -213,7 +176,7 @@ class SDCN(FastRCNN):
         if not self.seg_to_det:
             return None
         maps = self.seg_head(super().extract_feat(images))
-        return self.proposal_prior(*map_bags(maps, samples, images.shape[-2:]))
+        return batch_prior(*map_bags(maps, samples, images.shape[-2:]), **self.prior)
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True
@@ -246,11 +209,3 @@ class SDCN(FastRCNN):
         loss, second = self.parse_losses(losses)
         classifier.update_params(loss)
         return {**logs, 'loss_classifier': second['loss_classifier']}
-
-
-def map_bags(
-    maps: Tensor, samples: SampleList, input_size: tuple[int, int]
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Per image, the maps without the padding and its proposals in map pixels."""
-    boxes = [boxes_to_map(s.proposals.bboxes, input_size, maps.shape[-2:]) for s in samples]
-    return crop_maps(maps, [s.img_shape[:2] for s in samples], input_size), boxes

@@ -159,7 +159,7 @@ def test_class_tables():
     rows = [[EVIL, '41', '0.907'], ['star', '5', '0.482'], ['cross', '38', '1.000']]
     foot = [['mAP', '', '0.796']]
     assert first == Table('validation after epoch 12', ['class', 'gts', 'ap'], rows, foot)
-    assert second == Table('test', ['category', 'CorLoc'], [['cat', '50.0']], [])
+    assert second == Table('test run', ['category', 'CorLoc'], [['cat', '50.0']], [])
     assert notes == []
     broken = LOG.replace('| star ', '| st|ar ')
     assert len(class_tables(broken, 'a.log', notes)) == 1
@@ -226,7 +226,9 @@ def test_page(work_dir):
     page = Page(text)
     headings = [t for t in page.texts if t in ('Metrics', 'Metrics per class', 'Curves')]
     assert headings == ['Metrics', 'Metrics per class', 'Curves']
-    assert {'2026-01-02 03:04', 'train: validation', 'test: test', 'corloc/mean'} <= set(page.texts)
+    assert {'2026-01-02 03:04', 'train: validation', 'test: test run', 'corloc/mean'} <= set(
+        page.texts
+    )
     row = page.texts.index('pascal_voc/mAP')
     assert [t for t in page.texts[row:] if t][1:5] == ['0.1', '0.3', '0.3', '3']
     assert 'train: validation after epoch 12' in page.texts

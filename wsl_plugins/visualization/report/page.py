@@ -143,7 +143,7 @@ def _metrics(folder: Folder) -> list[Table]:
         tables.append(Table(f'{folder.name}: validation', head, rows))
     rows = [[key, number(value)] for key, value in folder.test.items() if key not in SKIPPED]
     if rows:
-        tables.append(Table(f'{folder.name}: test', ['metric', 'value'], rows))
+        tables.append(Table(f'{folder.name}: test run', ['metric', 'value'], rows))
     return tables
 
 

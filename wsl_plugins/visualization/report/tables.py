@@ -59,7 +59,7 @@ def class_tables(log: str, name: str, notes: list[str]) -> list[Table]:
             groups = []
         found = _EVALUATION.search(line)
         if found and untitled < len(tables):
-            title = dict(val='validation', test='test')[found[1]]
+            title = dict(val='validation', test='test run')[found[1]]
             title += f' after epoch {found[2]}' if found[2] else ''
             tables[untitled:] = [table._replace(title=title) for table in tables[untitled:]]
             untitled = len(tables)

@@ -22,6 +22,8 @@ th[aria-sort=ascending] button::after { content: " \\25B2" }
 th[aria-sort=descending] button::after { content: " \\25BC" }
 .bar { display: flex; width: 200px; height: 14px; print-color-adjust: exact;
   -webkit-print-color-adjust: exact }
+.key { display: inline-block; width: 12px; height: 12px; print-color-adjust: exact;
+  -webkit-print-color-adjust: exact }
 .m0 { background: #1f4e9c } .m1 { background: #5aa2d6 } .m2 { background: #8fca8a }
 .m3 { background: #f4b860 } .m4 { background: #d7533b }
 .charts { display: grid; gap: 12px;
@@ -30,11 +32,11 @@ th[aria-sort=descending] button::after { content: " \\25BC" }
 .pictures { display: flex; flex-wrap: wrap; gap: 16px }
 figure { margin: 0; max-width: 100%; break-inside: avoid }
 figcaption { font-size: .85em; overflow-wrap: anywhere }
-figure .scroll img { display: block }
+figure img { display: block } .fit img { max-width: min(100%, 600px); height: auto }
 pre { overflow-x: auto; background: #f5f5f5; padding: 10px; font-size: 13px; line-height: 1.35 }
 summary { cursor: pointer; padding: 4px 0; overflow-wrap: anywhere }
 @media print { body { max-width: none; font-size: 12px } .scroll { overflow: visible }
-  pre { white-space: pre-wrap } figure .scroll img { max-width: 100%; height: auto } }
+  pre { white-space: pre-wrap } figure img { max-width: 100%; height: auto } }
 """
 
 _SCRIPT = """
@@ -97,10 +99,10 @@ _PAGE = """<!DOCTYPE html>
 {% endfor %}
 </table></div>
 {% endmacro %}
-{% macro figures(pictures) %}
+{% macro figures(pictures, holder='scroll') %}
 <div class="pictures">
 {% for picture in pictures %}
-<figure><div class="scroll"><img src="{{ picture.uri }}" alt="{{ picture.caption }}"
+<figure><div class="{{ holder }}"><img src="{{ picture.uri }}" alt="{{ picture.caption }}"
  width="{{ picture.width }}" height="{{ picture.height }}"></div>
 <figcaption>{{ picture.caption }}</figcaption></figure>
 {% endfor %}
@@ -138,8 +140,10 @@ _PAGE = """<!DOCTYPE html>
 {% if modes %}
 <h2>Error modes</h2>
 <p>Where the top box of each class lies relative to the object that it fits best, in percent:
-correct (IoU above 0.5), inside the object, contains it, overlaps it otherwise, or not at all.
-A class without any box counts as no overlap.</p>
+<span class="key m0"></span> correct (IoU above 0.5),
+<span class="key m1"></span> inside the object,
+<span class="key m2"></span> contains it, <span class="key m3"></span> overlaps it otherwise,
+<span class="key m4"></span> no overlap, which is also a class without any box.</p>
 {{ table(modes) }}
 {% endif %}
 {% if best or worst %}
@@ -147,9 +151,9 @@ A class without any box counts as no overlap.</p>
 <p>Left the objects, right the top box of each class that the image has. IoU: that of the top box
 with the object it fits best, mean over the classes of the image.</p>
 <h3>Best</h3>
-{{ figures(best) }}
+{{ figures(best, 'fit') }}
 <h3>Worst</h3>
-{{ figures(worst) }}
+{{ figures(worst, 'fit') }}
 {% endif %}
 {% if pictures %}
 <h2>Pictures</h2>

@@ -196,7 +196,7 @@ def draw(shares: dict[str, np.ndarray], classes: list[str], path: Path) -> None:
     x = np.arange(len(labels), dtype=float)
     x[-1] += 0.6  # apart from the classes
     figure = Figure(
-        figsize=(max(7.5, 2 + 0.36 * len(labels)), 0.9 + 2.8 * len(shares)), layout='constrained'
+        figsize=(max(9, 2 + 0.36 * len(labels)), 0.9 + 2.8 * len(shares)), layout='constrained'
     )
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(shares), 1, sharex=True, squeeze=False)[:, 0]

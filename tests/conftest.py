@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
@@ -124,9 +125,11 @@ def make_sdcn(make_detector):
     """The small detector as ``SDCN``; keyword arguments are settings of the detector."""
 
     def make(**settings):
+        init_default_scope('mmdet')  # as the runner does; heads name their loss plainly
         return make_detector(std=0.1, detector={**copy.deepcopy(SDCN), **settings})
 
-    return make
+    yield make
+    init_default_scope('mmengine')
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ th[aria-sort=descending] button::after { content: " \\25BC" }
 .pictures { display: flex; flex-wrap: wrap; gap: 16px }
 figure { margin: 0; max-width: 100%; break-inside: avoid }
 figcaption { font-size: .85em; overflow-wrap: anywhere }
-figure img { display: block } .fit img { max-width: min(100%, 600px); height: auto }
+figure img { display: block } .fit { max-width: 590px }
+.fit img { max-width: 100%; height: auto }
 pre { overflow-x: auto; background: #f5f5f5; padding: 10px; font-size: 13px; line-height: 1.35 }
 summary { cursor: pointer; padding: 4px 0; overflow-wrap: anywhere }
 @media print { body { max-width: none; font-size: 12px } .scroll { overflow: visible }
@@ -140,10 +141,11 @@ _PAGE = """<!DOCTYPE html>
 {% if modes %}
 <h2>Error modes</h2>
 <p>Where the top box of each class lies relative to the object that it fits best, in percent:
-<span class="key m0"></span> correct (IoU above 0.5),
-<span class="key m1"></span> inside the object,
-<span class="key m2"></span> contains it, <span class="key m3"></span> overlaps it otherwise,
-<span class="key m4"></span> no overlap, which is also a class without any box.</p>
+<span class="key m0"></span>&nbsp;correct (IoU above 0.5),
+<span class="key m1"></span>&nbsp;inside the object,
+<span class="key m2"></span>&nbsp;contains it,
+<span class="key m3"></span>&nbsp;overlaps it otherwise,
+<span class="key m4"></span>&nbsp;no overlap, which is also a class without any box.</p>
 {{ table(modes) }}
 {% endif %}
 {% if best or worst %}

@@ -10,13 +10,16 @@ Example:
 
 import argparse
 import json
+import math
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 
-from terminaltables import AsciiTable
+from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
 DATA = Path('data/demo')
 VOC = DATA / 'VOC2007'
@@ -47,6 +50,41 @@ def prepare_data() -> None:
         run('tools/make_demo_dataset.py', DATA)
     if not PROPOSALS.is_file():
         run('tools/make_proposals.py', VOC / 'JPEGImages', '--out', PROPOSALS)
+
+
+def numbers_of_test(
+    config: Path, checkpoint: Path, folder: Path, columns: Mapping[str, tuple[str, str, float]]
+) -> dict[str, float]:
+    """Test a detector, with its ``_corloc`` config too; kept in FOLDER/results.json.
+
+    ``columns`` names for each number the run (``'test'`` or ``'corloc'``), its name in the log and
+    a factor. NaN stands for what was not logged.
+    """
+    run('tools/test.py', config, checkpoint, '--work-dir', folder / 'test')
+    corloc = config.with_name(f'{config.stem}_corloc.py')
+    run('tools/test.py', corloc, checkpoint, '--work-dir', folder / 'corloc')
+    numbers = {}
+    for column, (part, name, factor) in columns.items():
+        found = scalars(folder / part, name)
+        numbers[column] = factor * found[-1] if found else float('nan')
+    scratch = folder / 'results.tmp'
+    scratch.write_text(json.dumps(numbers, indent=2))
+    scratch.replace(folder / 'results.json')
+    return numbers
+
+
+def table_of_seeds(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Markdown: mean and spread of each row's runs, a column for each of their numbers."""
+    columns = next(iter(rows.values()))[0]
+    lines = [[f'{len(next(iter(rows.values())))} seeds', *columns]]
+    for row, runs in rows.items():
+        cells = [row]
+        for column in columns:
+            values = [numbers[column] for numbers in runs if not math.isnan(numbers[column])]
+            spread = f' ± {stdev(values):.1f}' if len(values) > 1 else ''
+            cells.append(f'{mean(values):.1f}{spread}' if values else '')
+        lines.append(cells)
+    return GithubFlavoredMarkdownTable(lines).table
 
 
 def main() -> None:

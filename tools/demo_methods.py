@@ -14,10 +14,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from statistics import mean, stdev
 
-from demo import prepare_data, run, scalars
-from terminaltables import GithubFlavoredMarkdownTable
+from demo import numbers_of_test, prepare_data, run, table_of_seeds
 
 CONFIGS = (
     'configs/wsddn/wsddn_demo.py',
@@ -46,16 +44,7 @@ def run_once(work_dir: Path, job: tuple[Path, int]) -> dict[str, float]:
         seeded = ('--cfg-options', f'randomness.seed={seed}')
         run('tools/train.py', config, '--work-dir', folder / 'train', *seeded)
         checkpoint = Path((folder / 'train' / 'last_checkpoint').read_text().strip())
-        run('tools/test.py', config, checkpoint, '--work-dir', folder / 'test')
-        corloc = config.with_name(f'{config.stem}_corloc.py')
-        run('tools/test.py', corloc, checkpoint, '--work-dir', folder / 'corloc')
-        numbers = {
-            column: factor * scalars(folder / part, name)[-1]
-            for column, (part, name, factor) in COLUMNS.items()
-        }
-        partial_file = results.with_suffix('.tmp')
-        partial_file.write_text(json.dumps(numbers, indent=2))
-        partial_file.replace(results)
+        numbers_of_test(config, checkpoint, folder, COLUMNS)
     return json.loads(results.read_text())
 
 
@@ -73,16 +62,9 @@ def main() -> None:
     jobs = [(config, seed) for config in args.configs for seed in args.seeds]
     with ThreadPoolExecutor(args.jobs) as pool:
         numbers = list(pool.map(partial(run_once, args.work_dir), jobs))
-    rows = [[f'{len(args.seeds)} seeds', *COLUMNS]]
-    for start in range(0, len(jobs), len(args.seeds)):
-        runs = numbers[start : start + len(args.seeds)]
-        cells = [jobs[start][0].stem]
-        for column in COLUMNS:
-            values = [r[column] for r in runs]
-            spread = f' ± {stdev(values):.1f}' if len(values) > 1 else ''
-            cells.append(f'{mean(values):.1f}{spread}')
-        rows.append(cells)
-    print('\n' + GithubFlavoredMarkdownTable(rows).table)
+    seeds = len(args.seeds)
+    rows = {jobs[i][0].stem: numbers[i : i + seeds] for i in range(0, len(jobs), seeds)}
+    print('\n' + table_of_seeds(rows))
 
 
 if __name__ == '__main__':

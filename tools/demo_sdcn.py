@@ -15,10 +15,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from statistics import mean, stdev
 
-from demo import prepare_data, run, scalars
-from terminaltables import GithubFlavoredMarkdownTable
+from demo import numbers_of_test, prepare_data, run, table_of_seeds
 
 SDCN = Path('configs/sdcn')
 # row: config of stage 3
@@ -60,16 +58,7 @@ def numbers_of(config: Path, folder: Path, start: Path, seed: int) -> dict[str, 
     if not results.is_file():
         options = AS_STAGE_3 if config.stem == 'oicr_demo' else ()
         checkpoint = train(config, folder / 'train', seed, f'load_from={start}', *options)
-        run('tools/test.py', config, checkpoint, '--work-dir', folder / 'test')
-        corloc = config.with_name(f'{config.stem}_corloc.py')
-        run('tools/test.py', corloc, checkpoint, '--work-dir', folder / 'corloc')
-        numbers = {}
-        for column, (part, name, factor) in COLUMNS.items():
-            found = scalars(folder / part, name)
-            numbers[column] = factor * found[-1] if found else float('nan')
-        partial_file = results.with_suffix('.tmp')
-        partial_file.write_text(json.dumps(numbers, indent=2))
-        partial_file.replace(results)
+        numbers_of_test(config, checkpoint, folder, COLUMNS)
     return json.loads(results.read_text())
 
 
@@ -98,15 +87,7 @@ def main() -> None:
     prepare_data()
     with ThreadPoolExecutor(args.jobs) as pool:
         seeds = list(pool.map(partial(run_seed, args.work_dir), args.seeds))
-    table = [[f'{len(args.seeds)} seeds', *COLUMNS]]
-    for row, runs in zip(ROWS, zip(*seeds, strict=True), strict=True):
-        cells = [row]
-        for column in COLUMNS:
-            values = [r[column] for r in runs]
-            spread = f' ± {stdev(values):.1f}' if len(values) > 1 else ''
-            cells.append('' if values[0] != values[0] else f'{mean(values):.1f}{spread}')
-        table.append(cells)
-    print('\n' + GithubFlavoredMarkdownTable(table).table)
+    print('\n' + table_of_seeds(dict(zip(ROWS, zip(*seeds, strict=True), strict=True))))
 
 
 if __name__ == '__main__':

@@ -183,9 +183,9 @@ def test_bad_input(voc, coco, capsys):
     samples = pickle.loads(pkl.read_bytes())
     bad = voc / 'bad.pkl'
     bad.write_bytes(pickle.dumps(samples[1:]))
-    assert "bad.pkl lacks 1 images, such as 'a.jpg'" in error(bad, *config)
+    assert f"bad.pkl lacks 1 images of {voc / 'config.py'}, such as 'a.jpg'" in error(bad, *config)
     bad.write_bytes(pickle.dumps([*samples, dict(samples[0], img_path='e.jpg')]))
-    assert "config.py lacks 1 images, such as 'e.jpg'" in error(bad, *config)
+    assert f"config.py lacks 1 images of {bad}, such as 'e.jpg'" in error(bad, *config)
     samples[0]['pred_instances']['labels'][0] = 3
     bad.write_bytes(pickle.dumps(samples))
     assert "image 'a.jpg' has a box of class 3, but there are 3" in error(bad, *config)

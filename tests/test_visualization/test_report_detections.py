@@ -141,7 +141,7 @@ def test_drawn_boxes(files):
     [
         ({'a.jpg': None}, 'results.pkl lacks 1 images of .*such as .*a.jpg'),
         ({'z.jpg': FOUND['a.jpg']}, "lacks 1 images of .*results.pkl, such as 'z.jpg'"),
-        ({'a.jpg': [(2, 0.5, (0, 0, 9, 9))]}, 'a.jpg has a box of class 2, but there are 2'),
+        ({'a.jpg': [(2, 0.5, (0, 0, 9, 9))]}, "'a.jpg' has a box of class 2, but there are 2"),
     ],
 )
 def test_results_of_other_data(files, change, message):

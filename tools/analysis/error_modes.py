@@ -11,15 +11,18 @@ import csv
 import io
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from mmengine.config import Config, DictAction
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.config import DictAction
 from terminaltables import AsciiTable
 
+from wsl_plugins.evaluation.detections_of_dataset import (
+    ImageObjects,
+    check_detections,
+    objects_of_config,
+)
 from wsl_plugins.evaluation.functional.error_modes import (
     MODES,
     count_error_modes,
@@ -29,7 +32,6 @@ from wsl_plugins.proposals.files import atomic_write
 from wsl_plugins.pseudo_boxes.box_file import read_json
 from wsl_plugins.pseudo_boxes.detection_files import (
     Image,
-    image_id_of,
     images_of_coco,
     read_results_json,
     read_results_pickle,
@@ -45,13 +47,6 @@ The top box of a class is missing when the detector's test_cfg cuts low scores; 
 keep all of them."""
 COLORS = ('#1f4e9c', '#5aa2d6', '#8fca8a', '#f4b860', '#d7533b')
 LEGEND = ('correct', 'inside the object', 'contains the object', 'partial overlap', 'no overlap')
-
-
-class Objects(NamedTuple):
-    """Ground truth of an image: (M, 4) boxes xyxy with exclusive ends, (M,) classes."""
-
-    boxes: np.ndarray
-    labels: np.ndarray
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -102,34 +97,7 @@ def named_results(texts: list[str]) -> dict[str, Path]:
     return files
 
 
-def truth_of_config(args: argparse.Namespace) -> tuple[dict[str, Objects], list[str]]:
-    """Objects of every image of the test data set, and the names of the classes."""
-    if not Path(args.config).is_file():
-        raise FileNotFoundError(f'{args.config}: no such config')
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    settings = cfg.test_dataloader.dataset
-    settings.pipeline = []
-    settings.pop('proposal_file', None)
-    dataset = DATASETS.build(settings)
-    truth = {}
-    for number in range(len(dataset)):
-        info = dataset.get_data_info(number)
-        image_id = image_id_of(info['img_path'], args.data_root)
-        if image_id in truth:
-            raise ValueError(f'{args.config}: two images are {image_id!r} (give --data-root)')
-        truth[image_id] = objects_of(
-            [
-                (item['bbox'], item['bbox_label'])
-                for item in info['instances']
-                if args.use_difficult or not item.get('ignore_flag', 0)
-            ]
-        )
-    return truth, list(dataset.metainfo['classes'])
-
-
-def truth_of_coco(args: argparse.Namespace) -> tuple[dict[str, Objects], dict[int, str]]:
+def truth_of_coco(args: argparse.Namespace) -> tuple[dict[str, ImageObjects], dict[int, str]]:
     """Objects of every image of an annotation file, and the names of the categories."""
     images, names = images_of_coco(args.ann)
     classes = dict(sorted(names.items()))
@@ -143,16 +111,11 @@ def truth_of_coco(args: argparse.Namespace) -> tuple[dict[str, Objects], dict[in
             raise ValueError(f'{args.ann}: annotation {number} is malformed: {error!r}') from error
         if args.use_difficult or not row.get('iscrowd', 0):
             rows[row['image_id']].append(entry)
-    return {images[i][0]: objects_of(own) for i, own in rows.items()}, classes
-
-
-def objects_of(rows: list[tuple]) -> Objects:
-    boxes = np.array([box for box, _ in rows], np.float64).reshape(-1, 4)
-    return Objects(boxes, np.array([label for _, label in rows], np.int64))
+    return {images[i][0]: ImageObjects.of(images[i][0], own) for i, own in rows.items()}, classes
 
 
 def read_results(
-    path: Path, args: argparse.Namespace, truth: dict[str, Objects], classes: list | dict
+    path: Path, args: argparse.Namespace, truth: dict[str, ImageObjects], classes: list | dict
 ) -> dict[str, Image]:
     """Detections of every image, checked against the ground truth."""
     suffix = '.json' if args.ann else '.pkl'
@@ -171,22 +134,7 @@ def read_results(
         }
     else:
         found = read_results_pickle(path, args.data_root, need_labels=False)
-    for lacking, where in (
-        (truth.keys() - found.keys(), f'{path} lacks'),
-        (found.keys() - truth.keys(), f'the test data set of {args.config} lacks'),
-    ):
-        if lacking:
-            raise ValueError(f'{where} {len(lacking)} images, such as {min(lacking)!r}')
-    for image_id, image in found.items():
-        if not (np.isfinite(image.boxes).all() and np.isfinite(image.scores).all()):
-            raise ValueError(f'{path}: image {image_id!r}: a detection is not finite')
-        if len(image.classes) and not 0 <= image.classes.min() <= image.classes.max() < len(
-            classes
-        ):
-            raise ValueError(
-                f'{path}: image {image_id!r} has a box of class {image.classes.max()}, but there '
-                f'are {len(classes)} classes'
-            )
+    check_detections(found, truth, len(classes), path, args.ann or args.config)
     return found
 
 
@@ -217,8 +165,14 @@ def draw(shares: dict[str, np.ndarray], classes: list[str], path: Path) -> None:
 def run(args: argparse.Namespace) -> list[list[str]]:
     """Write both files; rows of the printed table."""
     files = named_results(args.results)
-    truth, classes = truth_of_coco(args) if args.ann else truth_of_config(args)
-    names = list(classes.values()) if args.ann else classes
+    if args.ann:
+        truth, classes = truth_of_coco(args)
+        names = list(classes.values())
+    else:
+        truth, classes = objects_of_config(
+            args.config, args.data_root, args.use_difficult, args.cfg_options
+        )
+        names = classes
     shares, lines = {}, [['results', 'class', 'hypotheses', 'without_box', *MODES]]
     table = [['mean over classes', 'hypotheses', 'without box', *MODES]]
     for name, path in files.items():
@@ -227,7 +181,7 @@ def run(args: argparse.Namespace) -> list[list[str]]:
         absent = np.zeros(len(names), np.int64)
         for image_id, image in found.items():
             objects = truth[image_id]
-            parts = (image.boxes, image.scores, image.classes, *objects)
+            parts = (image.boxes, image.scores, image.classes, objects.boxes, objects.labels)
             counts += count_error_modes(*parts, len(names), args.score_thr)
             if args.score_thr is None:
                 absent[np.setdiff1d(objects.labels, image.classes)] += 1

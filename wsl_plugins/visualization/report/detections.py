@@ -1,22 +1,20 @@
 """A detector's results beside the objects: error modes, best and worst images."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
 from mmengine.structures import InstanceData
 
+from wsl_plugins.evaluation.detections_of_dataset import check_detections, objects_of_config
 from wsl_plugins.evaluation.functional.corloc import top_box_iou
 from wsl_plugins.evaluation.functional.error_modes import (
     MODES,
     count_error_modes,
     mode_frequencies,
 )
-from wsl_plugins.pseudo_boxes.detection_files import Image, image_id_of, read_results_pickle
+from wsl_plugins.pseudo_boxes.detection_files import Image, read_results_pickle
 
 import mmcv
 from mmdet.structures import DetDataSample
@@ -71,46 +69,19 @@ def compare(results: str, config: str, data_root: str | None = None) -> Comparis
         FileNotFoundError: A file does not exist.
         ValueError: It is no such pickle; the images of both differ; or the data set has no objects.
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'{config}: no such config')
     found = read_results_pickle(results, data_root, need_labels=False)
-    cfg = Config.fromfile(config)
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    settings = cfg.test_dataloader.dataset
-    settings.pop('proposal_file', None)
-    dataset = DATASETS.build(settings)
-    classes = list(dataset.metainfo['classes'])
+    objects, classes = objects_of_config(config, data_root)
+    check_detections(found, objects, len(classes), results, config)
     counts = np.zeros((len(classes), len(MODES)), np.int64)
-    images, unknown = [], []
-    for number in range(len(dataset)):
-        info = dataset.get_data_info(number)
-        if 'instances' not in info:
-            raise ValueError(f'{config}: the test data set has no boxes of objects')
-        image = found.pop(image_id_of(info['img_path'], data_root), None)
-        if image is None:
-            unknown.append(info['img_path'])
-            continue
-        objects = [item for item in info['instances'] if not item.get('ignore_flag', 0)]
-        boxes = np.array([item['bbox'] for item in objects], np.float64).reshape(-1, 4)
-        labels = np.array([item['bbox_label'] for item in objects], np.int64)
+    images = []
+    for image_id, (path, boxes, labels) in objects.items():
+        image = found[image_id]
         parts = (image.boxes, image.scores, image.classes, boxes, labels, len(classes))
-        if len(image.classes) and not 0 <= image.classes.min() <= image.classes.max() < parts[-1]:
-            raise ValueError(
-                f'{results}: {info["img_path"]} has a box of class {image.classes.max()}, but '
-                f'there are {len(classes)} classes'
-            )
         counts += count_error_modes(*parts)
         if len(labels):
             iou = float(np.nanmean(top_box_iou(*parts)))
             truth = _instances(bboxes=boxes, labels=labels)
-            images.append(Scored(info['img_path'], iou, truth, _top_boxes(image, labels)))
-    if unknown:
-        raise ValueError(f'{results} lacks {len(unknown)} images of {config}, such as {unknown[0]}')
-    if found:
-        raise ValueError(
-            f'the test data set of {config} lacks {len(found)} images of {results}, such as '
-            f'{min(found)!r}'
-        )
+            images.append(Scored(path, iou, truth, _top_boxes(image, labels)))
     if not images:
         raise ValueError(f'{config}: no image of the test data set has an object')
     return Comparison(classes, counts, sorted(images, key=lambda image: (-image.iou, image.path)))

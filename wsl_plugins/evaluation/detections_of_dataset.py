@@ -1,0 +1,120 @@
+"""Objects of a data set beside detections in its images: for error modes and reports."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
+
+from wsl_plugins.pseudo_boxes.detection_files import Image, image_id_of
+
+
+class ImageObjects(NamedTuple):
+    """Objects of an image.
+
+    Attributes:
+        path (str): The image file.
+        boxes (np.ndarray): (M, 4) float64 xyxy pixels of the image file, exclusive ends.
+        labels (np.ndarray): (M,) int64 class of each object.
+    """
+
+    path: str
+    boxes: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def of(cls, path: str, rows: list[tuple]) -> 'ImageObjects':
+        """From pairs of a box and its class."""
+        boxes = np.array([box for box, _ in rows], np.float64).reshape(-1, 4)
+        return cls(path, boxes, np.array([label for _, label in rows], np.int64))
+
+
+def objects_of_config(
+    config: str | os.PathLike,
+    data_root: str | None = None,
+    use_difficult: bool = False,
+    cfg_options: dict[str, Any] | None = None,
+) -> tuple[dict[str, ImageObjects], list[str]]:
+    """Objects of every image of a config's test data set, and the names of the classes.
+
+    Args:
+        config (str | PathLike): The config.
+        data_root (str, optional): Folder of the images; an image's id is its path below it.
+            Defaults to None: the file name.
+        use_difficult (bool): Whether objects marked difficult (VOC) or crowd (COCO) count. Defaults
+            to False: they are absent.
+        cfg_options (dict, optional): Changes of the config, as in ``tools/test.py``.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+        ValueError: Two images have one id, or the data set has no boxes.
+
+    Example:
+        >>> objects, classes = objects_of_config('configs/oicr/oicr_demo.py')
+    """
+    if not Path(config).is_file():
+        raise FileNotFoundError(f'{config}: no such config')
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict(cfg_options or {})
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    settings = cfg.test_dataloader.dataset
+    settings.pipeline = []
+    settings.pop('proposal_file', None)
+    dataset = DATASETS.build(settings)
+    objects: dict[str, ImageObjects] = {}
+    for number in range(len(dataset)):
+        info = dataset.get_data_info(number)
+        if 'instances' not in info:
+            raise ValueError(f'{config}: the test data set has no boxes of objects')
+        image_id = image_id_of(info['img_path'], data_root)
+        if image_id in objects:
+            raise ValueError(f'{config}: two images are {image_id!r} (give --data-root)')
+        rows = [
+            (item['bbox'], item['bbox_label'])
+            for item in info['instances']
+            if use_difficult or not item.get('ignore_flag', 0)
+        ]
+        objects[image_id] = ImageObjects.of(info['img_path'], rows)
+    return objects, list(dataset.metainfo['classes'])
+
+
+def check_detections(
+    found: Mapping[str, Image],
+    objects: Mapping[str, ImageObjects],
+    num_classes: int,
+    results: str | os.PathLike,
+    source: str | os.PathLike,
+) -> None:
+    """Raise unless detections and objects are of the same images and classes.
+
+    Args:
+        found (Mapping): Detections of each image.
+        objects (Mapping): Objects of each image.
+        num_classes (int): Classes of the objects.
+        results (str | PathLike): File of the detections, for the message.
+        source (str | PathLike): File that names the objects, for the message.
+
+    Raises:
+        ValueError: An image is missing on a side; a detection is not finite, or of a class that
+            does not exist.
+    """
+    for lacking, file, other in (
+        (objects.keys() - found.keys(), results, source),
+        (found.keys() - objects.keys(), source, results),
+    ):
+        if lacking:
+            raise ValueError(
+                f'{file} lacks {len(lacking)} images of {other}, such as {min(lacking)!r}'
+            )
+    for image_id, image in found.items():
+        if not (np.isfinite(image.boxes).all() and np.isfinite(image.scores).all()):
+            raise ValueError(f'{results}: image {image_id!r}: a detection is not finite')
+        unknown = image.classes[(image.classes < 0) | (image.classes >= num_classes)]
+        if len(unknown):
+            raise ValueError(
+                f'{results}: image {image_id!r} has a box of class {unknown[0]}, but there are '
+                f'{num_classes} classes'
+            )

@@ -30,14 +30,12 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='wsl_plugins.LoadWSODProposals', min_side=20),
+    *_base_.loading,
     dict(
         type='wsl_plugins.TransformWithProposals',
         transforms=[dict(type='Resize', scale=(1000, 600), keep_ratio=True)],
     ),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='wsl_plugins.PackWSODInputs'),
+    *_base_.test_pipeline[-2:],
 ]
 train_dataloader = dict(
     dataset=dict(

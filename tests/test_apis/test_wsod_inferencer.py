@@ -145,6 +145,17 @@ def test_pseudo_boxes(detector, image, boxes):
     torch.testing.assert_close(branches[0].scores, torch.stack([scores[star, 1], scores[wedge, 4]]))
 
 
+def test_pseudo_boxes_of_sdcn_follow_its_prior(trained, image, boxes, monkeypatch):
+    pytest.importorskip('mmpretrain')
+    cfg, path, _ = trained('sdcn/sdcn_demo.py')
+    infer = WSODInferencer(cfg, path, device='cpu', show_progress=False)
+    prior = torch.full((4, 5), 1e-6)
+    prior[2] = 1
+    monkeypatch.setattr(infer.model, 'prior_of', lambda images, samples: prior)
+    branches = infer.pseudo_boxes(image, ['star'], [boxes])
+    np.testing.assert_array_equal(branches[0].bboxes, boxes[[2]])
+
+
 def mil_scores(model, image, boxes):
     inputs = torch.from_numpy(cv2.resize(image, (192, 128))).permute(2, 0, 1)
     data = model.data_preprocessor(dict(inputs=[inputs], data_samples=None), False)

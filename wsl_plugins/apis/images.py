@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.proposals.images import SUFFIXES
+from wsl_plugins.proposals.images import SUFFIXES, read_pixels
 
 Image = str | Path | np.ndarray
 
@@ -48,7 +48,7 @@ def list_images(inputs: Image | Sequence[Image]) -> list[str | np.ndarray]:
 
 
 def read_image(image: Image) -> np.ndarray:
-    """Pixels of a file, or the checked array: (H, W, 3) uint8 BGR.
+    """Pixels of a file (:func:`.read_pixels`), or the checked array: (H, W, 3) uint8 BGR.
 
     Raises:
         ValueError: The file cannot be read as an image, or the array is none.
@@ -59,7 +59,7 @@ def read_image(image: Image) -> np.ndarray:
                 f'an image must be (H, W, 3) uint8 BGR, got {image.shape} {image.dtype}'
             )
         return image
-    pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
+    pixels = read_pixels(image)
     if pixels is None:
         raise ValueError(f'{image}: cannot be read as an image')
     return pixels

@@ -12,6 +12,7 @@ from wsl_plugins.apis.images import list_images, read_image
 from wsl_plugins.apis.models import build_model, keep_steps, read_config, step_name
 from wsl_plugins.apis.proposals import Given, given_proposals, recipe_of
 from wsl_plugins.evaluation.functional.det_loc import boxes_in_original
+from wsl_plugins.models.detectors import SDCN
 from wsl_plugins.proposals.recipe import Recipe, propose
 
 from mmdet.apis import DetInferencer
@@ -174,6 +175,9 @@ class WSODInferencer(DetInferencer):
         data = self.model.data_preprocessor(data, False)
         (sample,) = data['data_samples']
         feats = self.model.extract_feat(data['inputs'])
+        prior = None
+        if isinstance(self.model, SDCN):  # its segmentation instructs the first branch
+            prior = self.model.prior_of(data['inputs'], [sample])
         scale = sample.proposals.bboxes.new_tensor(sample.scale_factor).repeat(2)
         return [
             InstanceData(
@@ -181,5 +185,7 @@ class WSODInferencer(DetInferencer):
                 labels=targets.picked_labels,
                 scores=targets.weights[targets.picked],
             ).cpu()
-            for (targets,) in self.model.roi_head.pseudo_labels(feats, [sample.proposals], present)
+            for (targets,) in self.model.roi_head.pseudo_labels(
+                feats, [sample.proposals], present, prior
+            )
         ]

@@ -8,10 +8,10 @@ from mmengine.structures import PixelData
 from torch import Tensor, nn
 
 from wsl_plugins.models.detectors.players import check_players
-from wsl_plugins.models.roi_heads.wsod_roi_head import stack_image_labels
 from wsl_plugins.models.seg_heads.collaboration import batch_prior, map_bags, pixel_labels
 from wsl_plugins.models.seg_heads.seg_losses import map_classification_loss, segmentation_loss
 from wsl_plugins.registry import MODELS
+from wsl_plugins.structures.image_labels import stack_image_labels
 
 from mmdet.models.detectors import FastRCNN
 from mmdet.structures import SampleList

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from wsl_plugins.models.pseudo_labels import PseudoLabels
 from wsl_plugins.registry import MODELS, TASK_UTILS
+from wsl_plugins.structures.image_labels import stack_image_labels
 
 from mmdet.models.layers import multiclass_nms
 from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
@@ -266,25 +267,3 @@ def nms_per_class(boxes: Tensor, scores: Tensor, test_cfg: ConfigType) -> Instan
         boxes, scores, test_cfg['score_thr'], test_cfg['nms'], test_cfg['max_per_img']
     )
     return InstanceData(bboxes=dets[:, :4], scores=dets[:, 4], labels=labels)
-
-
-def stack_image_labels(data_samples: SampleList, num_classes: int) -> Tensor:
-    """Image labels (N, C) of a batch.
-
-    Raises:
-        ValueError: names the image without labels, or whose labels have another length.
-    """
-    for sample in data_samples:
-        labels = sample.get('image_labels')
-        if labels is None or labels.shape != (num_classes,):
-            found = (
-                'no image_labels'
-                if labels is None
-                else f'image_labels of shape {tuple(labels.shape)}'
-            )
-            raise ValueError(
-                f'{sample.get("img_path", "a data sample")} carries {found}, the head expects '
-                f"({num_classes},): use a wsl_plugins data set with 'wsl_plugins.PackWSODInputs' "
-                'and set roi_head.num_classes to its number of classes'
-            )
-    return torch.stack([sample.image_labels for sample in data_samples])

@@ -7,7 +7,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar o
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format clean
+.PHONY: help setup demo test test-slow docs lint format clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,11 @@ test: setup ## Run the tests (without the slow ones)
 
 test-slow: setup ## Run the slow tests
 	$(PY) -m pytest -m slow
+
+docs: setup ## Build the site into work_dirs/site; run the commands that the documents mark as runnable
+	@$(PIP) -r requirements/docs.txt
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m '' tests/test_docs.py tests/test_runnable_documents.py
 
 lint: setup ## Check style and format
 	$(PY) -m ruff check .

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,6 +52,58 @@ def test_docstrings_name_every_argument(registered):
         if missing:
             lacking[name] = missing
     assert lacking == {}
+
+
+PAPER = re.compile(
+    r'arxiv\.org|\b(ACM MM|BMVC|CVPR|ECCV|ICCV|ICLR|ICML|IJCV|NIPS|NeurIPS|TPAMI) (19|20)\d\d'
+)
+# of no paper: what carries data and steps
+PLUMBING = {
+    'AlternatingDDP',
+    'BFloat16OptimWrapper',
+    'LoadWSODProposals',
+    'MissedValidationHook',
+    'NormalizedAvgPool',
+    'PackWSODInputs',
+    'PackWSOLInputs',
+    'PlayerOptimWrapperConstructor',
+    'SeedByEpochHook',
+    'TransformWithProposals',
+}
+
+
+def test_docstrings_name_the_paper(registered):
+    lacking = {name for name, c in registered.items() if not PAPER.search(documents(c))}
+    assert lacking == PLUMBING
+
+
+SHAPE = re.compile(r'\(h, w\)|\(([A-Z0-9]\w*( ?[+*-] ?\d+)?|\.\.\.), ?[^)]*\)|\.Size\(')
+# neither a tensor in nor out: they call what has shapes
+WITHOUT_TENSORS = {
+    'AlternatingDDP',
+    'AlternatingFastRCNN',
+    'AuxiliaryHead',
+    'BFloat16OptimWrapper',
+    'MissedValidationHook',
+    'PlayerOptimWrapperConstructor',
+    'SeedByEpochHook',
+    'SequentialBatchHook',
+}
+
+
+def test_docstrings_give_shapes(registered):
+    lacking = {name for name, c in registered.items() if not SHAPE.search(documents(c, True))}
+    assert lacking == WITHOUT_TENSORS
+
+
+def documents(component: type, methods: bool = False) -> str:
+    """Docstrings of a class, its bases here and their modules, and of the methods, in one line."""
+    texts = []
+    for one in own_classes(component):
+        texts += [one.__doc__, sys.modules[one.__module__].__doc__]
+        if methods:
+            texts += [f.__doc__ for f in vars(one).values() if inspect.isfunction(f)]
+    return ' '.join(' '.join(filter(None, texts)).split())
 
 
 def own_classes(component: type) -> list[type]:

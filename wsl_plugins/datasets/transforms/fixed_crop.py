@@ -45,6 +45,8 @@ def crop_image(image: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarr
 class FixedCrop(BaseTransform):
     """Crop at the centre or in a corner, which says where it has been.
 
+    Ten-crop testing: PSOL (Zhang et al., CVPR 2020).
+
     Sets ``crop_offset`` (x, y), so that boxes predicted in the crop return to the original image;
     ``gt_bboxes`` (K, 4) xyxy, if there are any, move along and are cut at the border; those outside
     are removed. The centre is that of mmcv's ``CenterCrop``. The five positions with and without

@@ -23,7 +23,7 @@ class BoxAcc(BaseMetric):
     found on train-fullsup no box of the test set takes part in the choice. Reports, in percent,
     ``wsol/BoxAcc``, ``wsol/BoxAccV2`` and ``wsol/BoxAccV2_30``, ``_50``, ``_70``.
 
-    Data samples as for :class:`MaxBoxAcc`.
+    Data samples as for :class:`MaxBoxAcc`: ``score_map`` (h, w) and the boxes of the objects.
 
     Args:
         threshold (float): Threshold in [0, 1) of the min-max normalised maps.

@@ -15,6 +15,8 @@ from wsl_plugins.registry import METRICS
 class CorLocMetric(BaseMetric):
     """Correct localisation per class and its mean over the classes that occur.
 
+    Deselaers et al., IJCV 2012.
+
     Run it over the training images with a test pipeline. The definition is in
     :mod:`wsl_plugins.evaluation.functional.corloc`. It takes the top box of every class in the
     image, however low its score: use a detector whose ``test_cfg`` has ``score_thr=0`` and leaves

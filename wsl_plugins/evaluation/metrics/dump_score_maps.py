@@ -14,6 +14,8 @@ from wsl_plugins.registry import METRICS
 class DumpScoreMaps(BaseMetric):
     """Write the score map of every image in the published layout; reports no number.
 
+    Layout of the evaluator of Choe et al., CVPR 2020.
+
     A map is written as it is evaluated (see :mod:`wsl_plugins.evaluation.functional.score_maps`):
     ``<out_dir>/<image_id>.npy``, (size, size) float64 in [0, 1]. ``tools/eval_score_maps.py``
     scores such a folder. Data samples hold ``score_map`` (h, w) and ``image_id``.

@@ -16,6 +16,9 @@ from wsl_plugins.registry import METRICS
 class LocAccuracy(BaseMetric):
     """Localisation accuracy: is the box right, and is the class among the top k?
 
+    Top-1, Top-5 and GT-known Loc of Russakovsky et al., IJCV 2015, as PSOL (Zhang et al., CVPR
+    2020) reports them.
+
     The definition is in :mod:`wsl_plugins.evaluation.functional.loc_accuracy`. An image is right
     if its box has IoU >= ``iou`` with **any** of its objects and, but for GT-known, its class is
     among the k of highest score. The box is

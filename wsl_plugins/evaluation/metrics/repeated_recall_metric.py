@@ -12,6 +12,9 @@ from wsl_plugins.registry import METRICS
 class RepeatedRecallMetric(BaseMetric):
     """Instance ambiguity: are all objects of a class found, where an image has several?
 
+    Instance ambiguity: Ren et al., CVPR 2020. Compares boxes (R, 4) xyxy pixels with exclusive
+    ends.
+
     Reports ``repeated/recall`` in percent over all repeated objects (see
     :func:`wsl_plugins.evaluation.functional.repeated_recall`) and their number,
     ``repeated/objects``. Objects marked difficult (VOC) or crowd (COCO) are treated as absent.

@@ -18,6 +18,9 @@ from wsl_plugins.registry import METRICS
 class SegMapMetric(BaseMetric):
     """IoU of ``pred_sem_seg`` (``SDCN`` with ``test_cfg.seg_maps=True``) with masks.
 
+    Intersection over union of Everingham et al., IJCV 2010. Maps and masks are (H, W) in pixels
+    of the image file.
+
     Masks are palette images in the layout of PASCAL VOC, ``<stem of the image>.png``: 0 the
     background, k the k-th class of the data set, 255 not counted. Maps hold 0..C-1 for the classes
     and C for the background. Reports ``seg/mIoU``, in percent, over classes and background, and the

@@ -22,6 +22,8 @@ _PRECISIONS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 class WSODCocoMetric(CocoMetric):
     """:class:`mmdet.evaluation.CocoMetric` that reports the 12 numbers of COCO under their names.
 
+    Lin et al., ECCV 2014. Boxes are (R, 4) xyxy pixels with exclusive ends.
+
     mmdet evaluates recall at 100, 300 and 1000 boxes and, asked for 1, 10 and 100, still calls
     them AR@100, AR@300 and AR@1000. Here they are ``bbox_AR@1``, ``bbox_AR@10``, ``bbox_AR@100``
     and ``bbox_AR_{s,m,l}@100`` beside the average precisions.

@@ -11,6 +11,8 @@ from mmdet.evaluation.metrics import VOCMetric
 class WSODVOCMetric(VOCMetric):
     """:class:`mmdet.evaluation.VOCMetric` for boxes without "+1".
 
+    Everingham et al., IJCV 2010. Boxes are (R, 4) xyxy pixels.
+
     mmdet computes widths as x2 - x1 + 1, as the VOC development kit does with the last pixel of
     a box. Proposals and :class:`wsl_plugins.WSODVOCDataset` have exclusive ends, which
     are one more; subtracting that 1 from all ends gives the numbers of the development kit.

@@ -65,6 +65,8 @@ class PlainVGG(VGG, BaseModule):
 class DilatedVGG(PlainVGG):
     """mmcv's VGG without its last two poolings and with a dilated conv5: stride 8 instead of 32.
 
+    The backbone of the published MIST (Ren et al., CVPR 2020).
+
     Args:
         depth: 11, 13, 16 (default) or 19.
         frozen_stages: number of stages whose parameters stay fixed. Default 2 (conv1, conv2), as

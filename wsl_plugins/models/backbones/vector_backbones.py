@@ -16,6 +16,8 @@ from mmpretrain.models.backbones import InceptionV3
 class PooledVGG(PlainVGG):
     """mmcv's VGG with its last pooling and its two fully connected layers: the original structure.
 
+    Simonyan and Zisserman, ICLR 2015; "VGG16" and "VGG-GAP" of PSOL (Zhang et al., CVPR 2020).
+
     The last feature map is pooled to 7x7 (which it has at 224 pixels), as in torchvision.
 
     Args:
@@ -55,6 +57,9 @@ class PooledVGG(PlainVGG):
 @MODELS.register_module()
 class AuxInceptionV3(InceptionV3):
     """InceptionV3 of mmpretrain whose last and auxiliary classification layers are left out.
+
+    Szegedy et al., CVPR 2016. Images (N, 3, H, W) become (N, 768), in training only, and (N,
+    2048).
 
     Args:
         kwargs: ``dropout`` (default 0.5) and ``init_cfg`` of mmpretrain's ``InceptionV3``.

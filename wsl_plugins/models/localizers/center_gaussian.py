@@ -24,7 +24,7 @@ def center_gaussian(size: tuple[int, int]) -> Tensor:
 class CenterGaussian(BaseModel):
     """Isotropic Gaussian of standard deviation 1 (half an image side) at the image centre.
 
-    Paper: Evaluating WSOL Methods Right, section 5.1 (center-Gaussian baseline). Nothing is
+    Paper: Choe et al., CVPR 2020, section 5.1 (center-Gaussian baseline). Nothing is
     learned: only testing makes sense. Data samples get a ``score_map`` of the input's size.
 
     Args:

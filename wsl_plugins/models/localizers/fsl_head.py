@@ -32,7 +32,7 @@ def mask_targets(masks: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 class FSLHead(BaseModule):
     """A 1x1 convolution to a saliency map, trained by pixel-wise binary cross entropy.
 
-    Paper: Evaluating WSOL Methods Right, section 5.1 (few-shot learning baseline): trained on the
+    Paper: Choe et al., CVPR 2020, section 5.1 (few-shot learning baseline): trained on the
     masks of ``train-fullsup``, where boxes count as filled masks. Class-agnostic: data samples get
     a ``score_map`` (h, w) and no class scores.
 

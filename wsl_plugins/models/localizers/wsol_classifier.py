@@ -12,6 +12,9 @@ from mmpretrain.models import ImageClassifier
 class WSOLClassifier(ImageClassifier):
     """``ImageClassifier`` of mmpretrain with layers put behind any of its layers.
 
+    For layers such as ADL (Choe and Shim, CVPR 2019). Takes images (N, 3, H, W); a layer
+    receives and returns maps (N, D, h, w).
+
     Args:
         inserts: list of ``dict(after=..., layer=...)``: the dotted name of a layer of this model,
             e.g. ``'backbone.layer3.0'`` or ``'neck'``, and the config of the layer that its output

@@ -14,6 +14,9 @@ class FCSharedHead(BaseModule):
     shapes are those of torchvision's VGG16 (``classifier.0``, ``classifier.3``), so
     ``init_cfg=dict(type='Pretrained', checkpoint='torchvision://vgg16')`` loads fc6 and fc7.
 
+    Of WSDDN (Bilen and Vedaldi, CVPR 2016) and those after it: (R, C, S, S) pooled features
+    become (R, D).
+
     Args:
         in_channels: channels of the pooled features. Default 512.
         roi_feat_size: side of the pooled features. Default 7.

@@ -11,6 +11,8 @@ from wsl_plugins.registry import MODELS
 class NormalizedAvgPool(BaseModule):
     """Mean over space, scaled to a fixed L2 norm, then dropout.
 
+    Of no paper; what it does is in ``configs/oicr/README.md``. (R, C, h, w) become (R, C).
+
     Follows C5 in a ``shared_head`` list.
 
     Activations of a ResNet are strongest on discriminative parts, and a linear MIL head on them

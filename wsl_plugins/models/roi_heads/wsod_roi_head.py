@@ -23,6 +23,9 @@ from mmdet.utils import ConfigType, InstanceList
 class WSODRoIHead(BaseRoIHead):
     """Trains on proposals and image labels; goes into mmdet's ``FastRCNN`` as its ``roi_head``.
 
+    WSDDN (Bilen and Vedaldi, CVPR 2016), OICR (Tang et al., CVPR 2017), MIST (Ren et al., CVPR
+    2020).
+
     Proposals are pooled, pass the per-proposal layers (``shared_head``) and become vectors (R, D).
     The MIL head scores them. Each refinement branch is taught by the branch before it (the first by
     the MIL head), through the sampler's pseudo labels. Predictions are the mean softmax score and

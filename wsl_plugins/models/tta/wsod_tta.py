@@ -16,6 +16,9 @@ class WSODTTAModel(BaseTTAModel):
     """Averages each proposal's scores and boxes over the views (scales x flips), then one
     class-wise NMS.
 
+    Tang et al., CVPR 2017. Boxes (R, 4) and scores (R, C + 1) of a view are means
+    over all views.
+
     Proposals are the same in every view, so this is the protocol of OICR and MIST; mmdet's
     ``DetTTAModel`` can only concatenate. NMS settings are the detector's own ``test_cfg.rcnn``.
 

@@ -38,8 +38,8 @@ demo: setup ## Train, test and draw a weakly supervised detector on generated im
 test: setup ## Run the tests (without the slow ones)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2
 
-test-slow: setup ## Run the slow tests
-	$(PY) -m pytest -m slow
+test-slow: setup ## Run the slow tests (the commands of the documents: make docs)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m slow --ignore tests/test_runnable_documents.py
 
 docs: setup ## Build the site into work_dirs/site; run the commands that the documents mark as runnable
 	@$(PIP) -r requirements/docs.txt

@@ -120,6 +120,7 @@ def test_shares_are_nested_and_seeds_differ(truth, tmp_path):
     assert few.info['wrong_images'] != other.info['wrong_images']
 
 
+@pytest.mark.slow
 def test_command(truth, tmp_path):
     args = ('--metadata-root', tmp_path / 'meta', '--out', tmp_path / 'c.json')
     done = make(*args, '--wrong', 0.1, command=True)

@@ -76,6 +76,7 @@ def test_command(images, tmp_path):
     assert meta['images'] == 2 and meta['boxes'] == len(proposals.boxes) and meta['broken'] == {}
 
 
+@pytest.mark.slow
 def test_killed_run_continues_to_the_same_bytes(tmp_path):
     images = make_images(tmp_path / 'images', 6 * SHARD_SIZE)
     out, parts = tmp_path / 'p.npz', tmp_path / 'p.npz.parts'

@@ -32,6 +32,7 @@ def rows_of(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='resident size as on Linux')
 def test_two_ways(tmp_path):
     done = run(*SMALL, '--num-proposals', 20, 200, '--out', tmp_path / 'out')
@@ -65,6 +66,7 @@ def test_two_ways(tmp_path):
     assert sorted(path.suffix for path in (tmp_path / 'out').iterdir()) == ['.csv', '.png']
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='resident size as on Linux')
 def test_out_of_memory_is_a_row(tmp_path):
     # no image of 20000 x 20000 pixels passes a network in the data segment of 2 GiB
@@ -91,6 +93,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.slow
 def test_killed_process_is_a_row(tmp_path):
     script = tmp_path / 'killed.py'
     script.write_text(KILLED.format(folder=str(TOOL.parent)))

@@ -1,4 +1,4 @@
-"""Train the single-frame and the aggregating detector on the clips; print mean and spread.
+"""Train the single-frame and the aggregating detector on the clips; print every seed and the mean.
 
 Every run keeps its log in WORK_DIR/CONFIG/SEED; runs that are complete are not repeated.
 
@@ -36,6 +36,18 @@ def run_once(config: str, folder: Path, seed: int) -> dict[str, float]:
     return {name: 100 * scalars(folder, f'pascal_voc/{name}')[-1] for name in COLUMNS}
 
 
+def table_rows(numbers: dict[str, list[dict[str, float]]], seeds: list[int]) -> list[list[str]]:
+    """One row per configuration and seed, then mean and standard deviation over the seeds."""
+    rows = []
+    for config, runs in numbers.items():
+        values = [[one[column] for one in runs] for column in COLUMNS]
+        for n, seed in enumerate(seeds):
+            rows.append([f'{config}, seed {seed}', *(f'{v[n]:.1f}' for v in values)])
+        if len(seeds) > 1:
+            rows.append([f'{config}, mean', *(f'{mean(v):.1f} ± {stdev(v):.1f}' for v in values)])
+    return rows
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -55,16 +67,12 @@ def main() -> int:
         if not out.is_file():
             tool = 'projects/video_wsod/make_frame_proposals.py'
             run(tool, CLIPS, f'ImageSets/{name}.txt', '--out', out)
-    rows = [[f'{len(args.seeds)} seeds', *COLUMNS]]
     numbers = {config: [] for config in CONFIGS}
     for seed in args.seeds:
         for config in CONFIGS:
             folder = args.work_dir / config / str(seed)
             numbers[config].append(run_once(config, folder, seed))
-    for config, runs in numbers.items():
-        values = [[one[column] for one in runs] for column in COLUMNS]
-        spreads = [f' ± {stdev(v):.1f}' if len(v) > 1 else '' for v in values]
-        rows.append([config, *(f'{mean(v):.1f}{s}' for v, s in zip(values, spreads, strict=True))])
+    rows = [['', *COLUMNS], *table_rows(numbers, args.seeds)]
     print('\n' + GithubFlavoredMarkdownTable(rows).table)
     return 0
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from wsl_plugins.reading import read_text
+
 
 def read_frame_list(path: str | Path) -> list[str]:
     """Frames of a list, ``<frame> <number>`` or ``<snippet> <start> <frame number> <length>``.
@@ -14,7 +16,7 @@ def read_frame_list(path: str | Path) -> list[str]:
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such list of frames')
     frames = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         words = line.split()
         if len(words) == 2:
             frames.append(words[0])

@@ -29,7 +29,8 @@ class WSODMixin:
             image labels. True is the set of annotated classes; False is what the published code of
             most WSOD methods does. Defaults to True.
         proposal_file (str, optional): ``.npz`` of :class:`wsl_plugins.proposals.io.ProposalFile`,
-            relative to ``data_root``. Images are found by file stem. Defaults to None.
+            relative to ``data_root``. Images are found by :meth:`image_id`, their file stem.
+            Defaults to None.
         filter_cfg (dict, optional): In training, ``filter_empty_gt=True`` leaves out images
             without labels, ``False`` keeps them, and without the key they are an error;
             ``min_size`` leaves out smaller images. ``bbox_min_size`` has no effect, since labels
@@ -39,8 +40,8 @@ class WSODMixin:
     Raises:
         FileNotFoundError: There is no such proposal file.
         ValueError: No annotation is of a class in ``metainfo``; a training image has no label and
-            ``filter_cfg`` does not say what to do; the proposal file is in another format, lacks
-            images or has boxes outside their image.
+            ``filter_cfg`` does not say what to do; no image is left; the proposal file is in
+            another format, lacks images or has boxes outside their image.
     """
 
     def __init__(self, *args, keep_difficult: bool = True, **kwargs) -> None:
@@ -93,7 +94,7 @@ class WSODMixin:
 
         Raises:
             ValueError: A training image has no label and ``filter_cfg`` has no
-                ``filter_empty_gt``; or the proposals do not fit the images.
+                ``filter_empty_gt``; no image is left; or the proposals do not fit the images.
         """
         data_list = self.data_list
         if not self.test_mode:
@@ -104,6 +105,8 @@ class WSODMixin:
                 lost = len(data_list) - len(large)
                 self._warn(f'left out {lost} of {len(data_list)} images smaller than {min_size}')
             data_list = large
+        if not data_list:
+            raise ValueError(f'{self.ann_file}: no image is left')
         if self.proposals is not None:
             self._check_proposals(data_list)
         return data_list
@@ -112,11 +115,15 @@ class WSODMixin:
         """Data info of one image with its proposals."""
         data_info = super().get_data_info(idx)
         if self.proposals is not None:
-            stem = _stem(data_info)
-            data_info['proposals'] = dict(bboxes=self.proposals.boxes_of(stem))
+            image = self.image_id(data_info)
+            data_info['proposals'] = dict(bboxes=self.proposals.boxes_of(image))
             if self.proposals.scores is not None:
-                data_info['proposals']['scores'] = self.proposals.scores_of(stem)
+                data_info['proposals']['scores'] = self.proposals.scores_of(image)
         return data_info
+
+    def image_id(self, data_info: dict) -> str:
+        """Id of an image in ``proposal_file``: its file stem. Override it where stems repeat."""
+        return Path(data_info['img_path']).stem
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Classes of an image, for samplers and wrappers that balance classes."""
@@ -135,7 +142,7 @@ class WSODMixin:
         if len(labelled) == len(data_list):
             return data_list
         drop = (self.filter_cfg or {}).get('filter_empty_gt')
-        bare = [_stem(info) for info in data_list if not info['image_labels'].any()]
+        bare = [self.image_id(info) for info in data_list if not info['image_labels'].any()]
         what = f'{len(bare)} of {len(data_list)} images without labels ({_few(bare)})'
         if drop is None:
             raise ValueError(
@@ -146,41 +153,37 @@ class WSODMixin:
         return labelled if drop else data_list
 
     def _check_proposals(self, data_list: list[dict]) -> None:
-        stems = [_stem(info) for info in data_list]
-        missing = [stem for stem in stems if stem not in self.proposals]
-        if missing and len(missing) == len(stems):
+        ids = [self.image_id(info) for info in data_list]
+        missing = [image for image in ids if image not in self.proposals]
+        if missing and len(missing) == len(ids):
             raise ValueError(
-                f'{self.proposal_file} is of another data set: none of the {len(stems)} images of '
-                f'{self.ann_file} ({_few(stems)}) is among its {len(self.proposals)} ids '
+                f'{self.proposal_file} is of another data set: none of the {len(ids)} images of '
+                f'{self.ann_file} ({_few(ids)}) is among its {len(self.proposals)} ids '
                 f'({_few(self.proposals.ids.tolist())})'
             )
         if missing:
             raise ValueError(
-                f'{self.proposal_file}: no proposals for {len(missing)} of the {len(stems)} images '
+                f'{self.proposal_file}: no proposals for {len(missing)} of the {len(ids)} images '
                 f'of {self.ann_file}: {_few(missing)}; tools/make_proposals.py makes them'
             )
         empty = []
-        for stem, info in zip(stems, data_list, strict=True):
-            boxes = self.proposals.boxes_of(stem)
+        for image, info in zip(ids, data_list, strict=True):
+            boxes = self.proposals.boxes_of(image)
             if len(boxes) == 0:
-                empty.append(stem)
+                empty.append(image)
                 continue
             width, height = info['width'], info['height']
             outside = (boxes < -1).any(1) | (boxes > [width + 1, height + 1] * 2).any(1)
             if outside.any():
                 raise ValueError(
                     f'{self.proposal_file}: box {boxes[outside.argmax()].tolist()} lies outside '
-                    f'image {stem} of {width} x {height} pixels (width x height)'
+                    f'image {image} of {width} x {height} pixels (width x height)'
                 )
         if empty:
             self._warn(f'{self.proposal_file}: {len(empty)} images have no box: {_few(empty)}')
 
     def _warn(self, message: str) -> None:
         print_log(f'{self.ann_file}: {message}', logger='current', level=logging.WARNING)
-
-
-def _stem(data_info: dict) -> str:
-    return Path(data_info['img_path']).stem
 
 
 def _few(names: list[str]) -> str:

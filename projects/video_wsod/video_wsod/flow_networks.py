@@ -16,6 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import optical_flow
 
+from wsl_plugins.checkpoints import read_checkpoint
+from wsl_plugins.reading import read_npz
+
 from mmdet.registry import MODELS
 
 
@@ -54,7 +57,7 @@ class RAFTFlow(nn.Module):
             if not Path(weights).is_file():
                 raise FileNotFoundError(f'weights {weights}: no such file; torchvision has them')
             try:
-                self.net.load_state_dict(torch.load(weights, 'cpu', weights_only=True))
+                self.net.load_state_dict(read_checkpoint(weights).weights)
             except RuntimeError as error:
                 raise ValueError(f'weights {weights} are not of raft_{size}: {error}') from error
         self.requires_grad_(False)
@@ -119,12 +122,9 @@ class FlowFromFile(nn.Module):
         path = self.root / f'{key}.npz'
         if not path.is_file():
             raise FileNotFoundError(f'{path}: no such file of flow')
-        with np.load(path, allow_pickle=False) as archive:
-            others = [stem for stem in neighbors if stem != Path(key).name]
-            missing = sorted(set(others) - set(archive.files))
-            if missing:
-                raise ValueError(f'{path}: no flow to {missing}, only to {archive.files}')
-            return [archive[stem] if stem in others else None for stem in neighbors]
+        others = [stem for stem in dict.fromkeys(neighbors) if stem != Path(key).name]
+        found = read_npz(path, others)
+        return [found.get(stem) for stem in neighbors]
 
 
 def place_flow(flow: Tensor, meta: dict) -> Tensor:

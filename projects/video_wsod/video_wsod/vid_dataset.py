@@ -76,33 +76,11 @@ class WSODVIDDataset(WSODVOCDataset, VIDFrames):
     """
 
     def __init__(self, data_prefix: dict | None = None, **kwargs) -> None:
-        self.frame_proposals = None
         super().__init__(data_prefix=data_prefix or dict(sub_data_root=''), **kwargs)
 
-    def load_proposals(self) -> None:
-        """Read ``proposal_file``, whose ids are frames, not the file stems of other data sets."""
-        super().load_proposals()
-        self.frame_proposals, self.proposals = self.proposals, None
-
-    def filter_data(self) -> list[dict]:
-        """As the parent; every frame must have proposals."""
-        data_list = super().filter_data()
-        if self.frame_proposals is not None:
-            frames = [info['img_id'] for info in data_list]
-            missing = [frame for frame in frames if frame not in self.frame_proposals]
-            if missing:
-                raise ValueError(
-                    f'{self.proposal_file}: no proposals for {len(missing)} of the {len(frames)} '
-                    f'frames of {self.ann_file}, the first: {missing[0]!r}'
-                )
-        return data_list
-
-    def get_data_info(self, idx: int) -> dict:
-        """Data info of one frame with its proposals."""
-        info = super().get_data_info(idx)
-        if self.frame_proposals is not None:
-            info['proposals'] = dict(bboxes=self.frame_proposals.boxes_of(info['img_id']))
-        return info
+    def image_id(self, data_info: dict) -> str:
+        """The frame with its snippet."""
+        return data_info['img_id']
 
     def _parse_instance_info(
         self, raw_ann_info: ElementTree.ElementTree, minus_one: bool = True

@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
+from mmengine.runner import CheckpointLoader
 from mmengine.structures import InstanceData
 
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
@@ -54,6 +55,13 @@ DETECTOR = dict(
         rcnn=dict(score_thr=0.0, nms=dict(type='nms', iou_threshold=0.3), max_per_img=10)
     ),
 )
+
+
+@pytest.fixture(autouse=True)
+def loading_as_before(monkeypatch):
+    """Undo what a tool that runs inside this process changes for all of it (``refuse_code``)."""
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
+    monkeypatch.setattr(CheckpointLoader, '_schemes', CheckpointLoader._schemes.copy())
 
 
 def random_boxes(

@@ -10,6 +10,7 @@ from pseudo_box_args import parse_args
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.proposals.files import read_text
 from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.detection_files import (
     images_of_coco,
@@ -31,7 +32,7 @@ def read_classes(path: str | Path, labels: set[int]) -> dict[int, str]:
     path = Path(path)
     if not path.is_file():
         return {label: str(label) for label in labels}
-    names = path.read_text().splitlines()
+    names = read_text(path).splitlines()
     if labels and max(labels) >= len(names):
         raise ValueError(f'{path}: {len(names)} names, but there is a label {max(labels)}')
     return dict(enumerate(names))

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,10 +13,23 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+from wsl_plugins.checkpoints import CheckpointError, refuse_code
+
 
 def fail(message: str) -> NoReturn:
     """End the program with status 1 and one line on stderr."""
     raise SystemExit(f'error: {message}')
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call ``main``; checkpoints that are damaged or hold code end the program with one line."""
+    refuse_code()
+    try:
+        main()
+    except (CheckpointError, pickle.UnpicklingError) as error:
+        reason = ' '.join(str(error).split())
+        fail(f'{reason[:600]} (a trusted file: TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1)')
 
 
 def check_file(path: str, what: str) -> None:

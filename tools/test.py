@@ -10,7 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.evaluator import DumpResults
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from runner_cli import build_runner, check_file, fail, load_config, parse_args
+from runner_cli import build_runner, check_file, fail, load_config, parse_args, run
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.evaluation.metrics import DumpLocalization, DumpScoreMaps
@@ -123,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -14,7 +14,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
-from runner_cli import check_file
+from runner_cli import check_file, run
 
 from wsl_plugins.models.detectors import SDCN
 from wsl_plugins.visualization import detection_panels
@@ -100,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

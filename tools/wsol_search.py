@@ -8,6 +8,7 @@ from pathlib import Path
 import optuna
 from mmengine.config import DictAction
 
+from wsl_plugins.proposals.files import atomic_write
 from wsl_plugins.search import (
     analyse_test,
     close_search,
@@ -113,7 +114,8 @@ def report(args: argparse.Namespace) -> None:
     summaries = summarise_all(args.folders)
     args.out.mkdir(parents=True, exist_ok=True)
     write_csv([HEADER, *table_rows(summaries)], args.out / 'report.csv')
-    (args.out / 'report.md').write_text(markdown(summaries))
+    with atomic_write(args.out / 'report.md') as file:
+        file.write(markdown(summaries).encode())
     for folder, summary in zip(args.folders, summaries, strict=True):
         write_scores(summary.scores, args.out / f'scores_{Path(folder).resolve().name}.csv')
     draw_report(summaries, args.out / 'report.png', args.baseline)

@@ -64,14 +64,19 @@ def test_bad_files(tmp_path):
     torch.save(dict(state_dict=WEIGHTS, code=Code()), path)
     with pytest.raises(ValueError, match='a.pth: no weights: .*(pathlib|Unsupported|getattr)'):
         read_checkpoint(path)
-    for content, message in ((dict(epoch=3), 'no tensor in it'), ([1.0], 'holds a list')):
+    for content, message in (
+        (dict(epoch=3), 'no tensor in it'),
+        (dict(state_dict=dict(a=1)), 'no tensor in it'),
+        ([torch.ones(1)], 'holds a list'),
+    ):
         torch.save(content, path)
         with pytest.raises(ValueError, match=f'a.pth: no weights: {message}'):
             read_checkpoint(path)
     torch.save(WEIGHTS, path)
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match='a.pth: no weights'):
-        read_checkpoint(path)
+    for damaged in (path.read_bytes()[:200], b'weights', b''):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match='a.pth: no weights'):
+            read_checkpoint(path)
     pickled = tmp_path / 'a.pkl'
     pickled.write_bytes(pickle.dumps(dict(blobs=dict(a=np.zeros(2)), code=Code())))
     with pytest.raises(ValueError, match='a.pkl: not read: refused'):

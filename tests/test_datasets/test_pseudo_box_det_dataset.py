@@ -209,5 +209,5 @@ def test_imagenette_has_no_validation():
 def test_runtime():
     cfg = Config.fromfile(CONFIGS / 'wend_runtime.py')
     hook = cfg.default_hooks.checkpoint
-    assert (hook.max_keep_ckpts, hook.save_best) == (1, 'wsol/gt_known_loc')
+    assert (hook.max_keep_ckpts, hook.save_best) == (2, 'wsol/gt_known_loc')
     assert cfg.default_scope == 'mmdet' and hook.type == 'CheckpointHook'

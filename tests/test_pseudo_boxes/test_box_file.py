@@ -111,7 +111,7 @@ def edit_empty(content):
         (edit_box_length, 'no file of pseudo boxes: not enough values'),
         (edit_image_id, 'a box of unknown image 7'),
         (edit_category, "1 problem: image 'b/2.jpg': class 5 is no category"),
-        (edit_key, "no file of pseudo boxes: KeyError..categories"),
+        (edit_key, "no file of pseudo boxes: .categories. is missing"),
         (edit_empty, 'names no image'),
     ],
 )  # fmt: skip

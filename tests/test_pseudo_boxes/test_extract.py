@@ -8,8 +8,9 @@ import torch
 import torchvision
 from mmengine.logging import HistoryBuffer
 
+from wsl_plugins.checkpoints import read_checkpoint
 from wsl_plugins.pseudo_boxes.extract import from_config, from_torchvision
-from wsl_plugins.pseudo_boxes.weights import file_sha256, read_state_dict
+from wsl_plugins.pseudo_boxes.weights import file_sha256
 
 CONFIG = """
 data_preprocessor = dict(mean=[10.0, 20.0, 30.0], std=[5.0, 6.0, 7.0], to_rgb=True)
@@ -118,7 +119,7 @@ def test_checkpoint_of_a_training_run(resnet, tmp_path):
     path = tmp_path / 'epoch_1.pth'
     hub = dict(loss=history, best_score=np.float64(49.5), best_epoch=np.int64(3))
     torch.save(dict(meta=dict(epoch=1), state_dict=state, message_hub=hub), path)
-    found = read_state_dict(path)
+    found = read_checkpoint(path).weights
     assert found.keys() == resnet.state_dict().keys()
     assert torch.equal(found['fc.bias'], resnet.fc.bias)
 
@@ -131,19 +132,19 @@ class Malicious:
 def test_files_that_are_no_weights(tmp_path, capsys):
     path = tmp_path / 'w.pth'
     with pytest.raises(FileNotFoundError, match='w.pth: no such file of weights'):
-        read_state_dict(path)
+        read_checkpoint(path)
     path.write_bytes(b'nothing')
     with pytest.raises(ValueError, match='w.pth: no weights'):
-        read_state_dict(path)
+        read_checkpoint(path)
     path.write_bytes(pickle.dumps(Malicious()))
     with pytest.raises(ValueError, match='w.pth: no weights'):
-        read_state_dict(path)
+        read_checkpoint(path)
     torch.save(dict(state_dict=Malicious()), path)
     with pytest.raises(ValueError, match='w.pth: no weights: .*Unsupported.*print'):
-        read_state_dict(path)
+        read_checkpoint(path)
     torch.save(dict(epoch=3), path)
-    with pytest.raises(ValueError, match='w.pth: no weights: neither a state dict nor'):
-        read_state_dict(path)
+    with pytest.raises(ValueError, match='w.pth: no weights: no tensor in it'):
+        read_checkpoint(path)
     assert 'was run' not in capsys.readouterr().out
 
 

@@ -160,7 +160,7 @@ def test_what_cannot_be_run(run, folder, tmp_path, monkeypatch):
         ((OICR, folder / 'oicr.pth', photo, *out), 'is no config (.py): the order is IMG... CONF'),
         ((folder / 'none.jpg', *oicr), 'none.jpg: no such image or folder'),
         ((photo, folder / 'none.py', folder / 'oicr.pth', *out), 'none.py: no such config'),
-        ((photo, OICR, folder / 'none.pth', *out), 'none.pth: no such checkpoint'),
+        ((photo, OICR, folder / 'none.pth', *out), 'none.pth: no such file of weights'),
         ((photo, OICR, folder / 'cam.pth', *out), 'cam.pth: not of this config: '),
         ((photo, folder / 'photos', *oicr), 'two images would be drawn as a.png: '),
         ((photo, *oicr, '--proposals', folder / 'none.npz'), 'none.npz: no such proposal file'),

@@ -319,3 +319,26 @@ def test_slurm_scripts_keep_arguments_whole(tmp_path):
 def test_scripts_tell_their_usage(name):
     result = command([f'tools/{name}.sh', 'only-one'])
     assert result.returncode == 2 and result.stdout.startswith('usage: ')
+
+
+class Command:
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_checkpoints_with_code_are_refused(home, fails, tmp_path):
+    bad, ran = tmp_path / 'bad.pth', tmp_path / 'ran'
+    torch.save(dict(state_dict={}, meta=dict(epoch=1, iter=3), x=Command(ran)), bad)
+    words = (f'{bad}: no weights: ', 'mkdir', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1')
+    options = ['--work-dir', tmp_path / 'work']
+    fails('test', home / 'tiny.py', bad, *options, words=words)
+    fails('train', home / 'tiny.py', '--resume', bad, *options, words=words)
+    (tmp_path / 'init.py').write_text(
+        f'_base_ = {str(home / "tiny.py")!r}\n'
+        f"model = dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint={str(bad)!r})))\n"
+    )
+    fails('train', tmp_path / 'init.py', *options, words=words)
+    assert not ran.exists()

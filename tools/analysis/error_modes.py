@@ -29,13 +29,13 @@ from wsl_plugins.evaluation.functional.error_modes import (
     mode_frequencies,
 )
 from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.pseudo_boxes.box_file import read_json
 from wsl_plugins.pseudo_boxes.detection_files import (
     Image,
     images_of_coco,
     read_results_json,
     read_results_pickle,
 )
+from wsl_plugins.reading import read_json
 
 EXAMPLE = """examples:
   python tools/test.py configs/oicr/oicr_vgg16_voc07_corloc.py CHECKPOINT --out oicr.pkl

@@ -28,6 +28,7 @@ from mmengine.runner import Runner
 from terminaltables import GithubFlavoredMarkdownTable
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+from wsl_plugins.checkpoints import refuse_code
 from wsl_plugins.proposals.files import atomic_write
 
 HEAD = 'model.bbox_head'
@@ -91,6 +92,7 @@ def run_once(args: argparse.Namespace, method: str, wrong: float, seed: int) -> 
         )
         if args.epochs:
             cfg.train_cfg.max_epochs = args.epochs
+        refuse_code()
         runner = Runner.from_cfg(cfg)
         runner.train()
         numbers = {key: float(value) for key, value in runner.test().items()}

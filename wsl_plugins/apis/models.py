@@ -2,7 +2,6 @@
 
 import copy
 import os
-import pickle
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ from mmengine.logging import print_log
 from mmengine.registry import MODELS
 from torch import nn
 
-from wsl_plugins.pseudo_boxes.weights import SKIPPED, _reason, _Skipped
+from wsl_plugins.checkpoints import read_checkpoint
 
 
 def read_config(config: str | os.PathLike | Config) -> Config:
@@ -42,31 +41,6 @@ def read_config(config: str | os.PathLike | Config) -> Config:
     return cfg
 
 
-def read_checkpoint(path: str | os.PathLike) -> dict:
-    """``state_dict`` and ``meta`` of a checkpoint of mmengine, or of a plain state dict.
-
-    Read with ``weights_only=True``, so that nothing in the file is run; mmengine's loader would
-    turn to an unsafe second attempt.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds no weights, or asks for code.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such checkpoint')
-    try:
-        with torch.serialization.safe_globals([(_Skipped, name) for name in SKIPPED]):
-            content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise ValueError(f'{path}: no checkpoint: {_reason(error)}') from error
-    content = content if isinstance(content, dict) else {}
-    state = content.get('state_dict', content)
-    if not isinstance(state, dict) or not state or not all(map(torch.is_tensor, state.values())):
-        raise ValueError(f'{path}: no weights: neither a state dict nor a dict with "state_dict"')
-    state = {key.removeprefix('module.'): value for key, value in state.items()}
-    return dict(state_dict=state, meta=content.get('meta', {}) if state is not content else {})
-
-
 def build_model(cfg: Config, weights: str | os.PathLike, device: str = 'cpu') -> nn.Module:
     """The config's model with the weights of a file, ready to predict, in the default scope.
 
@@ -75,7 +49,7 @@ def build_model(cfg: Config, weights: str | os.PathLike, device: str = 'cpu') ->
 
     Args:
         cfg: See :func:`read_config`.
-        weights: See :func:`read_checkpoint`.
+        weights: See :func:`wsl_plugins.checkpoints.read_checkpoint`.
         device: Where the model runs.
 
     Raises:
@@ -91,7 +65,7 @@ def build_model(cfg: Config, weights: str | os.PathLike, device: str = 'cpu') ->
         model = MODELS.build(cfg.model)
     except (KeyError, TypeError, AssertionError) as error:
         raise ValueError(f'the model of the config cannot be built: {error}') from error
-    state, own = checkpoint['state_dict'], model.state_dict()
+    state, own = checkpoint.weights, model.state_dict()
     missing = [k for k in own if k not in state and not k.endswith('num_batches_tracked')]
     if missing:
         raise ValueError(
@@ -108,8 +82,9 @@ def build_model(cfg: Config, weights: str | os.PathLike, device: str = 'cpu') ->
     if left:
         print_log(f'{weights}: {len(left)} weights are left out, the first: {left[0]}', 'current')
     model.load_state_dict(state, strict=False)
-    meta = checkpoint['meta'].get('dataset_meta') or {}
-    model.dataset_meta = {key.lower(): value for key, value in meta.items()}
+    meta = checkpoint.meta.get('dataset_meta')
+    meta = meta if isinstance(meta, dict) else {}
+    model.dataset_meta = {str(key).lower(): value for key, value in meta.items()}
     return model.to(device).eval()
 
 

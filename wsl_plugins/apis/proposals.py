@@ -69,6 +69,21 @@ def given_proposals(given: Given, images: Sequence[str | np.ndarray]) -> list[di
     return [dict(bboxes=_checked(boxes)) for boxes in given]
 
 
+def check_inside(boxes: np.ndarray, image: str | np.ndarray, size: tuple[int, int]) -> None:
+    """No box (R, 4) xyxy leaves the image of (width, height) by more than a pixel.
+
+    Raises:
+        ValueError: One does: the proposals are of another image, or of another size of it.
+    """
+    bad = (boxes < -1).any(axis=1) | (boxes > np.array([*size, *size]) + 1).any(axis=1)
+    if bad.any():
+        name = 'array' if isinstance(image, np.ndarray) else image
+        raise ValueError(
+            f'{name}: proposal {boxes[bad.argmax()].tolist()} lies outside the image of {size[0]} '
+            f'x {size[1]} pixels (width x height)'
+        )
+
+
 def check_proposals(file: ProposalFile, images: Sequence[str]) -> None:
     """All images are in the file, or were found broken when it was made.
 
@@ -96,6 +111,16 @@ def _of_file(file: ProposalFile, image: str | np.ndarray) -> dict:
 
 def _checked(boxes: np.ndarray) -> np.ndarray:
     boxes = np.asarray(boxes)
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
-        raise ValueError(f'proposals must be finite numbers (R, 4), got shape {boxes.shape}')
-    return boxes.astype(np.float32)
+    numbers = boxes.dtype.kind in 'uif' and boxes.ndim == 2 and boxes.shape[1] == 4
+    if not numbers or not np.isfinite(boxes).all():
+        raise ValueError(
+            f'proposals must be finite numbers (R, 4), got shape {boxes.shape}, dtype {boxes.dtype}'
+        )
+    boxes = boxes.astype(np.float32)
+    bad = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+    if bad.any():
+        raise ValueError(
+            f'{bad.sum()} of {len(boxes)} proposals have no area (xyxy), the first: '
+            f'{boxes[bad.argmax()].tolist()}'
+        )
+    return boxes

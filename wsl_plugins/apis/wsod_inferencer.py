@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 
 from wsl_plugins.apis.images import list_images, read_image
 from wsl_plugins.apis.models import build_model, keep_steps, read_config, step_name
-from wsl_plugins.apis.proposals import Given, given_proposals, recipe_of
+from wsl_plugins.apis.proposals import Given, check_inside, given_proposals, recipe_of
 from wsl_plugins.evaluation.functional.det_loc import boxes_in_original
 from wsl_plugins.models.detectors import SDCN
 from wsl_plugins.proposals.recipe import Recipe, propose
@@ -46,7 +46,7 @@ class WSODInferencer(DetInferencer):
     Raises:
         FileNotFoundError: Config, checkpoint, an image or the proposal file is missing.
         ValueError: Config and checkpoint do not fit; an image cannot be read; proposals are given
-            to a model that takes none, or are wrong.
+            to a model that takes none, are wrong, or lie outside their image.
 
     Example:
         >>> detect = WSODInferencer('configs/oicr/oicr_demo.py', 'work_dirs/oicr_demo/epoch_12.pth')
@@ -104,6 +104,8 @@ class WSODInferencer(DetInferencer):
             for number, item in enumerate(chunk, start):
                 image = read_image(item)
                 results = dict(img=image)
+                if given:
+                    check_inside(given[number]['bboxes'], item, image.shape[1::-1])
                 if self.needs_proposals:
                     results['proposals'] = given[number] if given else self.propose(image)
                 batch.append(self.pipeline(results))

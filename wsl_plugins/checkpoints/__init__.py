@@ -3,10 +3,13 @@
 from .mapping import Conversion, Layout, Rule, convert
 from .publish import keep_model_weights
 from .reading import Checkpoint, fetch, read_checkpoint
+from .refuse_code import refuse_code
+from .safe_load import CheckpointError, load_torch
 from .target import check_normalization, model_shapes
 
 __all__ = [
     'Checkpoint',
+    'CheckpointError',
     'Conversion',
     'Layout',
     'Rule',
@@ -14,6 +17,8 @@ __all__ = [
     'convert',
     'fetch',
     'keep_model_weights',
+    'load_torch',
     'model_shapes',
     'read_checkpoint',
+    'refuse_code',
 ]

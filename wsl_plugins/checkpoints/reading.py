@@ -1,6 +1,6 @@
 """Checkpoints from a path or an address, read without running what they contain."""
 
-import pickle
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ import torch
 from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
 from torch import Tensor
 
-from wsl_plugins.proposals.safe_pickle import load_pickle
-from wsl_plugins.pseudo_boxes.weights import SKIPPED, _reason, _Skipped
+from wsl_plugins.checkpoints.safe_load import load_torch
+from wsl_plugins.reading import load_pickle
 
 STATE = ('state_dict', 'model', 'blobs')  # mmengine and the WSOL benchmark, wetectron, Detectron
 
@@ -91,15 +91,13 @@ def _load(path: Path) -> Any:
             return load_file(path)
         except SafetensorError as error:
             raise ValueError(f'{path}: no weights: {error}') from error
-    try:
-        with torch.serialization.safe_globals([(_Skipped, name) for name in SKIPPED]):
-            return torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise ValueError(f'{path}: no weights: {_reason(error)}') from error
+    return load_torch(path)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     """Read a checkpoint of torch, a pickle of numpy arrays (Detectron) or a safetensors file.
+
+    Nothing in the file is run, and training state that is no weights is left out.
 
     The weights are the file's entry ``state_dict``, ``model`` or ``blobs``, else the whole file.
 
@@ -112,10 +110,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Example:
         >>> torch.save(dict(model={'module.fc.weight': torch.zeros(2, 3)}, iteration=5), 'a.pth')
-        >>> read_checkpoint(Path('a.pth'))
+        >>> read_checkpoint('a.pth')
         Checkpoint(weights={'fc.weight': tensor([[0., 0., 0.],
                 [0., 0., 0.]])}, others={'iteration': 5}, meta={})
     """
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file of weights')
     content = _load(path)
@@ -138,4 +137,5 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     if all(key.startswith('module.') for key in weights):
         weights = {key.removeprefix('module.'): value for key, value in weights.items()}
-    return Checkpoint(weights, others, others.pop('meta', None) or {})
+    meta = others.pop('meta', None)
+    return Checkpoint(weights, others, meta if isinstance(meta, Mapping) else {})

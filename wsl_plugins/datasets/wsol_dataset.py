@@ -19,6 +19,8 @@ from mmpretrain.datasets import BaseDataset
 class WSOLDataset(BaseDataset):
     """CUB, ImageNet, OpenImages or own data by :class:`WSOLMetadata`.
 
+    Splits and files of Choe et al., CVPR 2020, section 4.
+
     A data info has ``img_path``, ``image_id`` (str), ``gt_label`` (int) and, where the metadata
     know it, ``image_size`` (width, height), ``gt_boxes`` (K, 4) float64 xyxy pixels of the original
     image as in the file, ``mask_paths`` (tuple of absolute paths) and ``ignore_path`` (absolute

@@ -45,15 +45,32 @@ def wsol_infos(
 
 
 def check_files(infos: list[dict]) -> None:
-    """Raise FileNotFoundError if an image or mask file is missing (one error for all of them)."""
+    """Look whether all image and mask files are there and hold something (one error for all).
+
+    Raises:
+        FileNotFoundError: Files are missing.
+        ValueError: Files are empty.
+    """
     paths = [
         path
         for info in infos
         for path in (info['img_path'], *info.get('mask_paths', ()), info.get('ignore_path'))
     ]
-    missing = [path for path in paths if path and not os.path.exists(path)]
+    lengths = {path: _length(path) for path in paths if path}
+    missing = [path for path, length in lengths.items() if length is None]
     if missing:
         raise FileNotFoundError(summary(missing, 'missing file'))
+    empty = [path for path, length in lengths.items() if length == 0]
+    if empty:
+        raise ValueError(summary(empty, 'empty file'))
+
+
+def _length(path: str) -> int | None:
+    """Bytes of a file; None if it is not there."""
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return None
 
 
 def load_pseudo_boxes(path: str, infos: list[dict]) -> PseudoBoxFile:

@@ -159,9 +159,7 @@ def write_wsol_metadata(metadata: WSOLMetadata, proxy_ids: list[str] | None = No
     if metadata.boxes and metadata.masks:
         raise ValueError(f'{metadata.folder}: a split has boxes or masks, not both')
     ids = metadata.image_ids
-    bad = [repr(i) for i in ids if problem_of_path(i) or ',' in i or i.split('\n') != [i.strip()]]
-    if bad:
-        raise ValueError(f'{metadata.folder}: {summary(bad, "id")} cannot be written')
+    check_ids(ids, metadata.folder)
     files = dict(image_ids=ids, class_labels=[f'{i},{metadata.labels[i]}' for i in ids])
     if metadata.sizes:
         files['image_sizes'] = ['{},{},{}'.format(i, *metadata.sizes[i]) for i in ids]
@@ -180,6 +178,18 @@ def write_wsol_metadata(metadata: WSOLMetadata, proxy_ids: list[str] | None = No
     for name, lines in files.items():
         with atomic_write(metadata.folder / f'{name}.txt') as file:
             file.write(''.join(f'{line}\n' for line in lines).encode())
+
+
+def check_ids(ids: list[str], name: str | os.PathLike) -> None:
+    """Raise ValueError, that starts with ``name``, for ids that do not fit the format."""
+    bad = [
+        repr(i) for i in ids if problem_of_path(i) or i != i.strip() or any(c in i for c in ',\r\n')
+    ]
+    if bad:
+        raise ValueError(
+            f'{name}: an id is a relative path without comma, line break and spaces at its ends; '
+            f'{summary(bad, "id")} cannot be written'
+        )
 
 
 def _paths(folder: Path, proxy: bool, require: str | None) -> dict[str, Path]:

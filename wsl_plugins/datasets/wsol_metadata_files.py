@@ -141,7 +141,7 @@ def _rows_of(
 
 def _integers(fields: list[str]) -> list[int] | None:
     """The numbers, or None if one is no decimal integer."""
-    good = all(re.fullmatch('[+-]?[0-9]+', field) for field in fields)
+    good = all(re.fullmatch('[+-]?[0-9]{1,18}', field) for field in fields)
     return [int(field) for field in fields] if good else None
 
 

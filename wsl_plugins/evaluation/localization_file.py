@@ -1,12 +1,12 @@
 """Reading the files of ``wsl_plugins.DumpLocalization``."""
 
-import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
 
 from wsl_plugins.datasets.wsol_metadata_files import summary
+from wsl_plugins.reading import read_json, short
 
 
 def load_predictions(path: str) -> dict[str, dict]:
@@ -19,7 +19,7 @@ def load_predictions(path: str) -> dict[str, dict]:
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such file')
     try:
-        predictions = json.loads(Path(path).read_bytes())['predictions']
+        predictions = read_json(path)['predictions']
         if not all(isinstance(image, dict) for image in predictions.values()):
             raise ValueError('an image is no dict')
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -74,7 +74,7 @@ def _complain(path: str, key: str, found: dict, is_valid: Callable[[object], boo
         raise ValueError(
             f'{path}: of {len(found)} images of the split no {key} for {summary(missing, "image")}'
         )
-    bad = [f'{image_id}: {value!r}' for image_id, value in found.items() if not is_valid(value)]
+    bad = [f'{i}: {short(value)}' for i, value in found.items() if not is_valid(value)]
     if bad:
         raise ValueError(f'{path}: {key} is wrong: {summary(bad, "image")}')
 
@@ -85,7 +85,7 @@ def _is_box(value: object) -> bool:
         return False
     if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value):
         return False
-    return bool(np.isfinite(value).all()) and value[0] <= value[2] and value[1] <= value[3]
+    return all(-1e9 < v < 1e9 for v in value) and value[0] <= value[2] and value[1] <= value[3]
 
 
 def _are_boxes(value: object) -> bool:

@@ -22,7 +22,8 @@ def check_boxes(boxes: np.ndarray, name: str) -> np.ndarray:
         raise ValueError(
             f'{name}: boxes must be (R, 4) numbers, got shape {boxes.shape}, dtype {boxes.dtype}'
         )
-    return boxes.astype(np.uint16 if _fits_uint16(boxes) else np.float32, copy=False)
+    with np.errstate(over='ignore'):  # what float32 cannot hold becomes infinite, see check_areas
+        return boxes.astype(np.uint16 if _fits_uint16(boxes) else np.float32, copy=False)
 
 
 def _fits_uint16(boxes: np.ndarray) -> bool:
@@ -58,9 +59,11 @@ def check_scores(scores: np.ndarray, boxes: int, name: str) -> np.ndarray:
             f'{name}: scores must be ({boxes},) numbers, got shape {scores.shape}, '
             f'dtype {scores.dtype}'
         )
+    with np.errstate(over='ignore'):
+        scores = scores.astype(np.float32)
     if not np.isfinite(scores).all():
         raise ValueError(f'{name}: {int((~np.isfinite(scores)).sum())} scores are not finite')
-    return scores.astype(np.float32)
+    return scores
 
 
 def check_areas(ids: np.ndarray, offsets: np.ndarray, boxes: np.ndarray, name: str) -> None:

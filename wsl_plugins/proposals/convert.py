@@ -17,7 +17,7 @@ from wsl_plugins.proposals.readers import (
     read_mmdet_pickle,
     read_wsod_pickle,
 )
-from wsl_plugins.proposals.safe_pickle import load_pickle
+from wsl_plugins.reading import load_pickle, naming
 
 ENDS = ('inclusive', 'exclusive')
 
@@ -61,7 +61,8 @@ def read_any(
             names = ImageNames.from_coco(ann)
         else:
             names = ImageNames() if ids is None else ImageNames.from_ids(ids)
-        result = _canonical(*_read(path, names, ids, end), path)
+        with naming(path, 'file of proposals'):
+            result = _canonical(*_read(path, names, ids, end), path)
     return result if ids is None else select(result, ids)
 
 

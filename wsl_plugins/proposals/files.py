@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from wsl_plugins.reading import read_text
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
@@ -29,12 +31,12 @@ def read_id_list(path: str | os.PathLike) -> list[str]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file names no id, or one twice.
+        ValueError: The file is no utf-8 text, names no id, or one twice.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such list of image ids')
-    ids = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    ids = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
     if not ids:
         raise ValueError(f'{path}: names no image id')
     if len(set(ids)) < len(ids):

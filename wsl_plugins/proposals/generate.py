@@ -17,8 +17,10 @@ import numpy as np
 from tqdm import tqdm
 
 from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.proposals.images import read_pixels
 from wsl_plugins.proposals.io import ProposalFile
 from wsl_plugins.proposals.recipe import Recipe, propose
+from wsl_plugins.reading import read_json
 
 SHARD_SIZE = 32
 _worker: dict = {}
@@ -74,9 +76,10 @@ def _fingerprint(images: dict[str, Path]) -> str:
 
 def _open_parts(parts: Path, job: dict) -> None:
     if (parts / 'job.json').exists():
-        found = json.loads((parts / 'job.json').read_text())
+        found = read_json(parts / 'job.json')
         _check_same(job, found, parts, 'delete this folder to start again')
         return
+    shutil.rmtree(parts, ignore_errors=True)  # shards of nobody knows what: removed by half
     with atomic_write(parts / 'job.json') as file:
         file.write(json.dumps(job, indent=2).encode())
 
@@ -167,7 +170,7 @@ def _end_with_parent() -> None:
 def _work(path: Path) -> tuple[np.ndarray | str, np.ndarray | None]:
     """Boxes and scores of an image file, or what is wrong with it and None."""
     recipe = _worker['recipe']
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = read_pixels(path)
     if image is None:
         return 'cannot be read as an image', None
     try:

@@ -1,7 +1,6 @@
 """Boxes of objects, to measure proposals with."""
 
 import os
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from wsl_plugins.proposals.files import read_id_list
 from wsl_plugins.proposals.names import read_coco
+from wsl_plugins.reading import naming, read_xml, short
 
 
 class Objects(NamedTuple):
@@ -42,7 +42,7 @@ def voc_objects(voc_root: str | os.PathLike, split: str) -> dict[str, Objects]:
         try:
             objects = [
                 o
-                for o in ElementTree.parse(path).iter('object')
+                for o in read_xml(path).iter('object')
                 if (o.findtext('difficult') or '0').strip() == '0'
             ]
             boxes = [
@@ -50,9 +50,10 @@ def voc_objects(voc_root: str | os.PathLike, split: str) -> dict[str, Objects]:
                 for o in objects
             ]
             classes = [o.find('name').text for o in objects]
-        except (ElementTree.ParseError, AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f'{path}: not a VOC annotation: {error}') from error
         corners = np.array(boxes, np.float32).reshape(-1, 4) - np.float32([1, 1, 0, 0])
+        _check(corners, path, image_id)
         images[image_id] = Objects(corners, classes)
     return images
 
@@ -67,21 +68,42 @@ def coco_objects(path: str | os.PathLike) -> dict[str, Objects]:
     data = read_coco(path)
     if 'annotations' not in data:
         raise ValueError(f'{path}: has no "annotations"')
+    with naming(path, 'COCO annotations'):
+        return _coco_objects(data, path)
+
+
+def _coco_objects(data: dict, path: str | os.PathLike) -> dict[str, Objects]:
     names = {category['id']: category['name'] for category in data.get('categories', [])}
     rows: dict[int, list] = {image['id']: [] for image in data['images']}
     for annotation in data['annotations']:
         if annotation['image_id'] not in rows:
             raise ValueError(f'{path}: image {annotation["image_id"]} is not among "images"')
         if not annotation.get('iscrowd', 0):
-            x, y, w, h = annotation['bbox']
+            try:
+                x, y, w, h = map(float, annotation['bbox'])
+            except (KeyError, OverflowError, TypeError, ValueError) as error:
+                raise ValueError(f'{path}: a box is four numbers: {short(annotation)}') from error
             category = annotation.get('category_id')
             rows[annotation['image_id']].append(
                 ([x, y, x + w, y + h], names.get(category, category))
             )
-    return {
+    found = {
         Path(image['file_name']).stem: Objects(
             np.array([box for box, _ in rows[image['id']]], np.float32).reshape(-1, 4),
             [name for _, name in rows[image['id']]],
         )
         for image in data['images']
     }
+    for image_id, objects in found.items():
+        _check(objects.boxes, path, image_id)
+    return found
+
+
+def _check(boxes: np.ndarray, path: str | os.PathLike, image_id: str) -> None:
+    """Boxes must be finite and end where they begin or later; those without area are kept."""
+    bad = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
+    if bad.any():
+        raise ValueError(
+            f'{path}: image {image_id!r}: box {boxes[bad.argmax()].tolist()} is not finite or ends '
+            'before it begins'
+        )

@@ -3,7 +3,6 @@
 import json
 import os
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from wsl_plugins.proposals.checks import (
     check_scores,
 )
 from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.reading import read_npz
 
 _REQUIRED = ('ids', 'offsets', 'boxes')
 
@@ -123,19 +123,14 @@ class ProposalFile:
             raise ValueError(
                 f'{path}: not an .npz archive; other formats are read by tools/convert_proposals.py'
             )
+        arrays = read_npz(path, _REQUIRED, ('scores', 'meta'))
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                missing = [key for key in _REQUIRED if key not in archive.files]
-                if missing:
-                    raise ValueError(f'lacks {missing}, has {archive.files}')
-                arrays = {key: archive[key] for key in _REQUIRED}
-                scores = archive['scores'] if 'scores' in archive.files else None
-                meta = json.loads(str(archive['meta'])) if 'meta' in archive.files else {}
-        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f'{path}: cannot be read as a proposal file: {error}') from error
+            meta = json.loads(str(arrays.pop('meta', '{}')))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f'{path}: cannot be read: meta is no JSON: {error}') from error
         if not isinstance(meta, dict):
             raise ValueError(f'{path}: meta must be a JSON object, got {type(meta).__name__}')
-        return cls(**arrays, scores=scores, meta=meta, name=str(path))
+        return cls(**arrays, meta=meta, name=str(path))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the file in one step: a reader sees the old file or the whole new one.

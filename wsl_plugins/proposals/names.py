@@ -1,11 +1,11 @@
 """From the image ids of other projects to ours (file stems)."""
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from wsl_plugins.proposals.images import SUFFIXES
+from wsl_plugins.reading import naming, read_json, short
 
 
 class ImageNames:
@@ -51,7 +51,8 @@ class ImageNames:
             ValueError: It is no COCO annotation file.
         """
         images = read_coco(path)['images']
-        stems = {str(image['id']): Path(image['file_name']).stem for image in images}
+        with naming(path, 'COCO annotations'):
+            stems = {str(image['id']): Path(image['file_name']).stem for image in images}
         return cls({**{s: s for s in stems.values()}, **stems}, str(path))
 
     def stem_of(self, raw: object) -> str:
@@ -65,12 +66,12 @@ class ImageNames:
             text = Path(text).stem
         if self._stems is None and not isinstance(raw, str):
             raise ValueError(
-                f'image id {raw!r} is a number, not a file name: give the annotation file (--ann) '
-                'or the list of ids (--ids-file) that tells the file names'
+                f'image id {short(raw)} is a number, not a file name: give the annotation file '
+                '(--ann) or the list of ids (--ids-file) that tells the file names'
             )
         stems = self._stems or {}
         if text not in stems and self._source is not None:
-            raise ValueError(f'image id {raw!r} is not in {self._source}')
+            raise ValueError(f'image id {short(raw)} is not in {self._source}')
         return stems.get(text, text)
 
 
@@ -84,10 +85,7 @@ def read_coco(path: str | os.PathLike) -> dict:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such annotation file')
-    try:
-        data = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f'{path}: not JSON: {error}') from error
+    data = read_json(path)
     if not isinstance(data, dict) or 'images' not in data:
         raise ValueError(f'{path}: not a COCO annotation file: no "images"')
     return data

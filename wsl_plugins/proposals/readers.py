@@ -15,15 +15,32 @@ mmdet ``{parent/file: boxes}``   x1 y1 x2 y2   0            exclusive
 So a ``.mat`` row (1, 1, 10, 20), 20 pixels wide and 10 high, becomes (0, 0, 20, 10).
 """
 
-import json
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import scipy.io
 
 from wsl_plugins.proposals.names import ImageNames
-from wsl_plugins.proposals.safe_pickle import Fields
+from wsl_plugins.reading import Fields, check_mat, naming, read_json, short
+from wsl_plugins.reading.limits import ARRAYS, check_bytes
 
+_SEQUENCES = (list, tuple, np.ndarray)
+_VARIABLES = ('boxes', 'images')
+_BAD_MAT = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OSError,
+    MemoryError,
+    RuntimeError,
+    AttributeError,
+    ArithmeticError,
+    zlib.error,
+    scipy.io.matlab.MatReadError,
+)  # what scipy ends in with damaged files
 Raw = dict[str, tuple[np.ndarray, np.ndarray | None]]
 """Image id (file stem) to (R, 4) float64 boxes and (R,) scores or None."""
 
@@ -40,13 +57,10 @@ def read_fast_rcnn_mat(path: Path, names: ImageNames, ids: list[str] | None, end
     Raises:
         ValueError: The file cannot be read, or cells are missing or malformed.
     """
+    check_mat(path, _VARIABLES)
     try:
-        data = scipy.io.loadmat(path)
-    except NotImplementedError as error:
-        raise ValueError(
-            f'{path}: a MATLAB 7.3 (HDF5) file; save it again in MATLAB with -v7'
-        ) from error
-    except (ValueError, TypeError, OSError, scipy.io.matlab.MatReadError) as error:
+        data = scipy.io.loadmat(path, variable_names=_VARIABLES)
+    except _BAD_MAT as error:
         raise ValueError(f'{path}: not a MATLAB file: {error}') from error
     if 'boxes' not in data or data['boxes'].dtype != object:
         found = [k for k in data if not k.startswith('__')]
@@ -88,6 +102,7 @@ def read_wsod_pickle(data: dict, path: Path, names: ImageNames, end: str) -> Raw
         raise ValueError(
             f'{path}: {len(indexes)} {key}, {len(boxes)} boxes and {len(scores)} scores'
         )
+    _check_total(boxes, path)
     raw: Raw = {}
     for index, image_boxes, image_scores in zip(indexes, boxes, scores, strict=True):
         index = index.item() if isinstance(index, np.generic) else index
@@ -107,16 +122,18 @@ def read_coco_json(path: Path, names: ImageNames, end: str) -> Raw:
     Raises:
         ValueError: The file is no such list.
     """
-    try:
-        rows = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f'{path}: not JSON: {error}') from error
+    rows = read_json(path)
     if not isinstance(rows, list):
         raise ValueError(f'{path}: needs a list of boxes, got {type(rows).__name__}')
+    with naming(path, 'list of boxes'):
+        return _of_rows(rows, path, names, end)
+
+
+def _of_rows(rows: list, path: Path, names: ImageNames, end: str) -> Raw:
     grouped: dict[object, list[dict]] = {}
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or not {'image_id', 'bbox'} <= row.keys():
-            raise ValueError(f'{path}: entry {number} lacks "image_id" or "bbox": {row!r}')
+            raise ValueError(f'{path}: entry {number} lacks "image_id" or "bbox": {short(row)}')
         grouped.setdefault(row['image_id'], []).append(row)
     scored = sum('score' in row for row in rows)
     if scored not in (0, len(rows)):
@@ -146,10 +163,11 @@ def read_mmdet_pickle(data: dict, path: Path, names: ImageNames, end: str) -> Ra
         ValueError: An entry is malformed.
     """
     raw: Raw = {}
-    for key, value in data.items():
-        fields = vars(value) if isinstance(value, Fields) else value
+    entries = {k: vars(v) if isinstance(v, Fields) else v for k, v in data.items()}
+    _check_total((v.get('bboxes', ()) for v in entries.values() if isinstance(v, dict)), path)
+    for key, fields in entries.items():
         if not isinstance(fields, dict) or 'bboxes' not in fields:
-            raise ValueError(f'{path}: entry {key!r} has no "bboxes"')
+            raise ValueError(f'{path}: entry {short(key)} has no "bboxes"')
         array = _exclusive(_boxes(fields['bboxes'], path, key), end)
         _add(raw, names.stem_of(Path(str(key)).name), array, fields.get('scores'), path)
     return raw
@@ -158,14 +176,35 @@ def read_mmdet_pickle(data: dict, path: Path, names: ImageNames, end: str) -> Ra
 def _boxes(values: object, path: Path, image_id: object) -> np.ndarray:
     """(R, 4) float64."""
     try:
+        _check_rows(values)
         boxes = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f'{path}: boxes of image {image_id!r} are no numbers: {error}') from error
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'{path}: boxes of image {short(image_id)} are no numbers: {error}'
+        ) from error
     if boxes.size == 0:
         return np.zeros((0, 4))
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f'{path}: boxes of image {image_id!r} must be (R, 4), got {boxes.shape}')
+        raise ValueError(
+            f'{path}: boxes of image {short(image_id)} must be (R, 4), got {boxes.shape}'
+        )
     return boxes
+
+
+def _check_rows(rows: object) -> None:
+    """Lists must be rows of few numbers: those that hold each other can stand for any size."""
+    for row in rows if isinstance(rows, (list, tuple)) else ():
+        if isinstance(row, _SEQUENCES):
+            if len(row) > 4:
+                raise ValueError(f'a row has {len(row)} numbers')
+            if any(isinstance(value, _SEQUENCES) for value in row):
+                raise ValueError('a row holds lists')
+
+
+def _check_total(values: Iterable[object], path: Path) -> None:
+    """What all images have together: one array may stand for many of them."""
+    sizes = (4 * len(v) if isinstance(v, (list, tuple)) else np.size(v) for v in values)
+    check_bytes(path, 8 * sum(sizes), ARRAYS)
 
 
 def _exclusive(boxes: np.ndarray, end: str) -> np.ndarray:
@@ -176,7 +215,11 @@ def _add(raw: Raw, stem: str, boxes: np.ndarray, scores: object, path: Path) -> 
     if stem in raw:
         raise ValueError(f'{path}: image {stem!r} appears twice')
     if scores is not None:
-        scores = np.asarray(scores, dtype=np.float64).ravel()
+        try:
+            _check_rows(scores)
+            scores = np.asarray(scores, dtype=np.float64).ravel()
+        except (OverflowError, TypeError, ValueError) as error:
+            raise ValueError(f'{path}: scores of image {stem!r} are no numbers: {error}') from error
         if len(scores) != len(boxes):
             raise ValueError(
                 f'{path}: image {stem!r} has {len(boxes)} boxes but {len(scores)} scores'

@@ -5,11 +5,11 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.reading import naming, read_json, short
 
 ROUNDING = 1e-3  # pixels by which x + w may pass the border: sums of decimal fractions
 LISTED = 5  # problems an error spells out
@@ -94,12 +94,9 @@ class PseudoBoxFile:
                 not finite, has no area or leaves its image.
         """
         content = read_json(path)
-        try:
+        with naming(path, 'file of pseudo boxes'):
             result = cls._parse(content)
-        except (KeyError, TypeError, ValueError) as error:
-            reason = f'{error!r}' if isinstance(error, KeyError) else str(error)
-            raise ValueError(f'{path}: no file of pseudo boxes: {reason}') from error
-        result.check(str(path))
+            result.check(str(path))
         return result
 
     @classmethod
@@ -114,7 +111,7 @@ class PseudoBoxFile:
         rows: dict[str, list[tuple]] = {image_id: [] for image_id in sizes}
         for row in content['annotations']:
             if row['image_id'] not in numbers:
-                raise ValueError(f'a box of unknown image {row["image_id"]!r}')
+                raise ValueError(f'a box of unknown image {short(row["image_id"])}')
             x, y, w, h = map(float, row['bbox'])
             score = float(row.get('score', math.nan))
             rows[numbers[row['image_id']]].append(
@@ -177,19 +174,3 @@ def raise_problems(name: str, problems: list[str]) -> None:
     if problems:
         shown = '; '.join(problems[:LISTED]) + ('; ...' if len(problems) > LISTED else '')
         raise ValueError(f'{name}: {len(problems)} problem{"s" * (len(problems) != 1)}: {shown}')
-
-
-def read_json(path: str | os.PathLike) -> object:
-    """Content of a JSON file.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not JSON.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file')
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f'{path}: not JSON: {error}') from error

@@ -1,8 +1,9 @@
 """Detections of mmdet as files: COCO result lists and pickles of ``tools/test.py --out``."""
 
 import io
+import math
 import os
-import pickle
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,18 +11,9 @@ import numpy as np
 import torch
 
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.pseudo_boxes.box_file import read_json
 from wsl_plugins.pseudo_boxes.from_score_maps import sizes_of
-
-_TORCH = {
-    ('torch._utils', '_rebuild_tensor_v2'),
-    ('torch', 'Size'),
-    ('torch', 'device'),
-    ('collections', 'OrderedDict'),
-    ('_codecs', 'encode'),  # bytes in protocol 2, which mmengine writes
-}
-_NUMPY = {'_reconstruct', 'scalar', '_frombuffer', 'ndarray', 'dtype'}
-_NUMPY_MODULES = {'numpy', 'numpy.core.multiarray', 'numpy._core.multiarray', 'numpy._core.numeric'}
+from wsl_plugins.reading import load_pickle, naming, read_json, short
+from wsl_plugins.reading.pickles import Unpickler
 
 
 class Image(NamedTuple):
@@ -42,24 +34,28 @@ class Image(NamedTuple):
     classes: np.ndarray
 
 
-class _Unpickler(pickle.Unpickler):
-    """Reads tensors, arrays and plain containers only."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ('torch.storage', '_load_from_bytes'):
-            return _storage
-        numpy = module in _NUMPY_MODULES and name in _NUMPY
-        if numpy or (module, name) in _TORCH:
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(
-            f'refused: it asks for {module}.{name}; only tensors, arrays and plain containers are '
-            'read'
-        )
-
-
-def _storage(content: bytes) -> Any:
+def _storage(content: bytes) -> torch.UntypedStorage:
     """A tensor's memory; torch's own function would unpickle anything."""
     return torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
+
+
+def _tensor(storage: Any, offset: int, size: tuple, stride: tuple, *_: object) -> torch.Tensor:
+    """A tensor in its memory: strides of 0 would let a few bytes stand for any size."""
+    if math.prod(size) > storage.size():
+        raise ValueError(f'a tensor of shape {tuple(size)} with {storage.size()} numbers')
+    return torch._utils._rebuild_tensor_v2(storage, offset, size, stride, False, OrderedDict())
+
+
+class _WithTensors(Unpickler):
+    """Reads tensors, too."""
+
+    allowed = 'tensors, arrays and plain containers'
+    more = {
+        ('torch.storage', '_load_from_bytes'): _storage,
+        ('torch._utils', '_rebuild_tensor_v2'): _tensor,
+        ('torch', 'Size'): torch.Size,
+        ('torch', 'device'): torch.device,
+    }
 
 
 def read_results_pickle(
@@ -81,26 +77,16 @@ def read_results_pickle(
         ValueError: It is no such pickle, or asks for code; image labels are missing; an image
             stands there twice or lies outside ``data_root``.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file')
-    try:
-        with open(path, 'rb') as file:
-            samples = _Unpickler(file).load()
-    except (
-        pickle.UnpicklingError,
-        AttributeError,
-        EOFError,
-        ImportError,
-        IndexError,
-        KeyError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise ValueError(f'{path}: not read: {error}') from error
+    samples = load_pickle(path, _WithTensors)
     if not isinstance(samples, list) or not samples:
         raise ValueError(f'{path}: needs a list of data samples, got {type(samples).__name__}')
+    with naming(path, 'results of a detector'):
+        return _images_of(samples, path, data_root, need_labels)
+
+
+def _images_of(
+    samples: list, path: str | os.PathLike, data_root: str | None, need_labels: bool
+) -> dict[str, Image]:
     images: dict[str, Image] = {}
     for number, sample in enumerate(samples):
         try:
@@ -147,17 +133,19 @@ def read_results_json(
             key = row['image_id']
             x, y, w, h = map(float, row['bbox'])
             entry = ((x, y, x + w, y + h), float(row['score']), int(row['category_id']))
-        except (KeyError, TypeError, ValueError) as error:
+            known = key in found
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f'{path}: detection {number} is malformed: {error!r}') from error
-        if key not in found:
-            raise ValueError(f'{path}: detection {number} is of unknown image {key!r}')
+        if not known:
+            raise ValueError(f'{path}: detection {number} is of unknown image {short(key)}')
         found[key].append(entry)
-    return {
-        image_id: _image(
-            size, labels, *(zip(*found[key], strict=True) if found[key] else ([],) * 3)
-        )
-        for key, (image_id, size, labels) in images.items()
-    }
+    with naming(path, 'list of detections'):
+        return {
+            image_id: _image(
+                size, labels, *(zip(*found[key], strict=True) if found[key] else ([],) * 3)
+            )
+            for key, (image_id, size, labels) in images.items()
+        }
 
 
 def images_of_coco(path: str | os.PathLike) -> tuple[dict, dict[int, str]]:
@@ -176,14 +164,14 @@ def images_of_coco(path: str | os.PathLike) -> tuple[dict, dict[int, str]]:
             labels[row['image_id']].add(int(row['category_id']))
         images = {
             image['id']: (
-                image['file_name'],
+                str(image['file_name']),
                 (int(image['width']), int(image['height'])),
                 sorted(labels[image['id']]),
             )
             for image in content['images']
         }
         classes = {int(row['id']): str(row['name']) for row in content['categories']}
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f'{path}: no COCO annotations: {error!r}') from error
     return images, classes
 

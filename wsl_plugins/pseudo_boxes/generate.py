@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.dist import barrier, is_main_process
 
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile, read_json
+from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
 from wsl_plugins.pseudo_boxes.layer_features import LayerFeatures
 from wsl_plugins.pseudo_boxes.passes import find_boxes, image_groups, learn_statistics, own_batches
@@ -22,6 +22,7 @@ from wsl_plugins.pseudo_boxes.statistics_files import (
     save_statistics,
     write_json,
 )
+from wsl_plugins.reading import read_json
 
 
 @dataclass
@@ -96,7 +97,13 @@ class DDTBoxes:
             result = PseudoBoxFile.load(self.out)
             check_same_job(self.out, self.job, result.info, 'choose another output, or delete it')
             self._check_broken(result.info['broken'])
+            barrier()  # nobody deletes before everybody has looked
+            if is_main_process():
+                shutil.rmtree(self.parts, ignore_errors=True)  # of a run that was killed at its end
             return result if is_main_process() else None
+        if is_main_process() and not (self.parts / 'job.json').exists():
+            shutil.rmtree(self.parts, ignore_errors=True)  # of nobody knows what: removed by half
+        barrier()
         todo = self._open(given)
         barrier()  # nobody writes before everybody has looked
         if is_main_process():

@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile, raise_problems, read_json
+from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile, raise_problems
 from wsl_plugins.pseudo_boxes.from_score_maps import sizes_of
+from wsl_plugins.reading import naming, read_json, read_text, short
 
 ENDS = ('exclusive', 'inclusive')
 Rows = list[tuple[str, list[float], float]]
@@ -70,6 +71,12 @@ def import_boxes(
         if image_id not in sizes:
             problems.append(f'image {image_id!r} is not in {metadata.folder}')
             continue
+        own = rows.setdefault(image_id, [])
+        if math.isinf(score):
+            problems.append(f'image {image_id!r}: score {score} is not finite')
+        if not all(map(math.isfinite, values)):
+            problems.append(f'image {image_id!r}: box {values} is not finite')
+            continue
         box = np.array(values)
         if end == 'inclusive':
             box[2:] += 1
@@ -77,7 +84,7 @@ def import_boxes(
             inside = np.clip(box, 0, (*sizes[image_id], *sizes[image_id]))
             clipped += not np.array_equal(inside, box)
             box = inside
-        rows.setdefault(image_id, []).append((box, metadata.labels[image_id], score))
+        own.append((box, metadata.labels[image_id], score))
     missing = [image_id for image_id in sizes if image_id not in rows]
     if missing and not allow_missing:
         problems.append(
@@ -101,14 +108,16 @@ def _read_c2am(path: Path) -> Rows:
             for image_id, value in content.items()
             for box in (value if _is_list_of_boxes(value) else [value])
         ]
-    lines = enumerate(_text(path).splitlines(), 1)
+    lines = enumerate(read_text(path).splitlines(), 1)
     fields = [(number, line.rsplit(maxsplit=4)) for number, line in lines if line.strip()]
     return [(f[0], _numbers(f[1:], f'{path}:{number}'), math.nan) for number, f in fields]
 
 
 def _read_csv(path: Path) -> Rows:
     rows = []
-    for number, fields in enumerate(csv.reader(_text(path).splitlines()), 1):
+    with naming(path, 'CSV file'):
+        lines = list(csv.reader(read_text(path).splitlines()))
+    for number, fields in enumerate(lines, 1):
         if not fields or (number == 1 and fields[0].strip() == 'image_id'):
             continue
         where = f'{path}:{number}'
@@ -129,8 +138,10 @@ def _read_coco(path: Path) -> Rows:
         rows = []
         for row in content['annotations']:
             name = names[row['image_id']]
-            x, y, w, h = _numbers(row['bbox'], f'{path}: image {name!r}')
-            rows.append((name, [x, y, x + w, y + h], float(row.get('score', math.nan))))
+            where = f'{path}: image {name!r}'
+            x, y, w, h = _numbers(row['bbox'], where)
+            score = _number(row.get('score', math.nan), where)
+            rows.append((name, [x, y, x + w, y + h], score))
     except (KeyError, TypeError) as error:
         raise ValueError(f'{path}: no COCO annotations: {error!r}') from error
     return rows
@@ -142,19 +153,12 @@ def _is_list_of_boxes(value: object) -> bool:
 
 def _numbers(values: object, where: str) -> list[float]:
     if not isinstance(values, list) or len(values) != 4:
-        raise ValueError(f'{where}: a box is 4 numbers, got {values!r}')
+        raise ValueError(f'{where}: a box is 4 numbers, got {short(values)}')
     return [_number(value, where) for value in values]
 
 
 def _number(value: object, where: str) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f'{where}: a number is needed, got {value!r}') from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path}: not a utf-8 text file: {error}') from error
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(f'{where}: a number is needed, got {short(value)}') from error

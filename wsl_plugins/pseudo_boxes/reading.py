@@ -14,6 +14,8 @@ from mmengine.dist import get_world_size, is_main_process
 from torch import Tensor
 from tqdm import tqdm
 
+from wsl_plugins.proposals.images import read_pixels
+
 AHEAD = 2  # batches that are read while one is used
 
 
@@ -59,7 +61,7 @@ def read_image(
     """
     if not path.is_file():
         return 'no such file'
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = read_pixels(path)
     if image is None:
         return 'cannot be read as an image'
     height, width = image.shape[:2]

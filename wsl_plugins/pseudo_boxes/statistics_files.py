@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.pseudo_boxes.box_file import read_json
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
+from wsl_plugins.reading import read_json, read_npz
 
 FIELDS = DDTStatistics._fields
 
@@ -45,14 +45,14 @@ def load_statistics(folder: str | os.PathLike, group: str, channels: int) -> DDT
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no DDT statistics of {group!r}')
     try:
-        with np.load(path, allow_pickle=False) as file:
-            mean, component, share, cells = (file[name] for name in FIELDS)
+        mean, component, share, cells = read_npz(path, FIELDS).values()
         statistics = DDTStatistics(mean, component, float(share), int(cells))
-    except (OSError, EOFError, KeyError, ValueError, TypeError) as error:
+    except (OverflowError, ValueError, TypeError) as error:
         raise ValueError(f'{path}: no DDT statistics: {error}') from error
     for name in ('mean', 'component'):
         value = getattr(statistics, name)
-        if value.shape != (channels,) or not np.isfinite(value).all():
+        numbers = value.dtype.kind in 'iuf' and value.shape == (channels,)
+        if not numbers or not np.isfinite(value).all():
             raise ValueError(
                 f'{path}: {name} must be {channels} finite numbers, got shape {value.shape}'
             )

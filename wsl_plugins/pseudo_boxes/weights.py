@@ -2,33 +2,11 @@
 
 import hashlib
 import os
-import pickle
 from collections.abc import Collection
-from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-SKIPPED = (  # the training history and best scores in mmengine's checkpoints, which are not read
-    'builtins.getattr',
-    'mmengine.logging.history_buffer.HistoryBuffer',
-    'numpy.dtype',
-    'numpy.ndarray',
-    'numpy._core.multiarray._reconstruct',
-    'numpy._core.multiarray.scalar',
-    'numpy.core.multiarray._reconstruct',
-    'numpy.core.multiarray.scalar',
-)
-
-
-class _Skipped:
-    """Stands in for objects of a checkpoint that are no weights."""
-
-    def __init__(self, *args: object) -> None:
-        pass
-
-    def __setstate__(self, state: object) -> None:
-        pass
+from wsl_plugins.checkpoints import read_checkpoint
 
 
 def file_sha256(path: str | os.PathLike) -> str:
@@ -40,39 +18,6 @@ def file_sha256(path: str | os.PathLike) -> str:
     return digest.hexdigest()
 
 
-def read_state_dict(path: str | os.PathLike) -> dict[str, Tensor]:
-    """Weights of a file, without running what it contains.
-
-    The file is a state dict or a dict with one as ``state_dict``; a common prefix ``module.`` is
-    taken off.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds no state dict, or asks for code.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file of weights')
-    try:
-        with torch.serialization.safe_globals([(_Skipped, name) for name in SKIPPED]):
-            content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = _reason(error)
-        raise ValueError(f'{path}: no weights: {reason}') from error
-    state = content.get('state_dict', content) if isinstance(content, dict) else content
-    if not isinstance(state, dict) or not state or not all(map(torch.is_tensor, state.values())):
-        raise ValueError(f'{path}: no weights: neither a state dict nor a dict with "state_dict"')
-    if all(key.startswith('module.') for key in state):
-        state = {key.removeprefix('module.'): value for key, value in state.items()}
-    return state
-
-
-def _reason(error: Exception) -> str:
-    """The one line that tells what is wrong, of the many of an unpickler."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return next((line.strip() for line in lines if 'WeightsUnpickler error' in line), lines[-1])
-
-
 def load_weights(model: nn.Module, path: str | os.PathLike, needed: Collection[str]) -> None:
     """Load the weights of a file into a model.
 
@@ -81,14 +26,14 @@ def load_weights(model: nn.Module, path: str | os.PathLike, needed: Collection[s
 
     Args:
         model (nn.Module): The model.
-        path (str | PathLike): See :func:`read_state_dict`.
+        path (str | PathLike): See :func:`wsl_plugins.checkpoints.read_checkpoint`.
         needed (Collection[str]): Keys that must be there (but for counters of batches).
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file holds no weights, needed ones are missing, or a shape differs.
     """
-    state = read_state_dict(path)
+    state = read_checkpoint(path).weights
     own = model.state_dict()
     prefixed = {f'backbone.{key}': value for key, value in state.items()}
     if len(own.keys() & prefixed.keys()) > len(own.keys() & state.keys()):

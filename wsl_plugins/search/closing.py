@@ -1,12 +1,13 @@
 """After the trials: choose once, evaluate on test once, and only then analyse."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from optuna.trial import TrialState
+
+from wsl_plugins.reading import read_json
 
 from .overrides import override
 from .protocol import evaluation_config, read_config, write_config
@@ -42,7 +43,7 @@ def close_search(folder: Script, train_script: Script, launcher: str | None = No
     with take_lock(folder / 'claim.lock', wait=True):
         if not path.is_file():
             write_json(_choose(study), path)
-    closed = json.loads(path.read_text())
+    closed = read_json(path)
     if closed['checkpoint'] is None:
         with _lock(folder / 'retrained', 'trains the chosen setting') as lock:
             closed.update(_retrain(study, closed, train_script, launcher, lock))
@@ -115,9 +116,9 @@ def evaluate_once(
     folder = study.folder
     path = folder / 'test.json'
     if path.is_file():
-        return json.loads(path.read_text()), True
+        return read_json(path), True
     closed_path = folder / 'closed.json'
-    closed = json.loads(closed_path.read_text()) if closed_path.is_file() else {}
+    closed = read_json(closed_path) if closed_path.is_file() else {}
     if not closed.get('checkpoint'):
         raise ValueError(f'{folder}: the search is not closed: `close` comes before `test`')
     with _lock(folder / 'test', 'evaluates on test') as lock:
@@ -176,7 +177,7 @@ def analyse_test(
     path = folder / 'test.json'
     if not path.is_file():
         raise ValueError(f'{folder}: no test.json: `test` comes before the analysis')
-    kept, metric = json.loads(path.read_text()), study.info['metric']
+    kept, metric = read_json(path), study.info['metric']
     fullsup, test = {}, {}
     for trial in converged_trials(study):
         fullsup[trial.number] = trial.value

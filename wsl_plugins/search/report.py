@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from optuna.trial import TrialState
 from scipy.stats import kendalltau
 
 from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.reading import naming, read_json, read_text, short
 
 from .study import Study
 from .trials import converged_trials, setting_text
@@ -76,7 +76,7 @@ def summarise(folder: str | os.PathLike) -> Summary:
         scores=scores,
         not_converged={n: score for n, score in done.items() if n not in scores},
         best=best and best.params,
-        test=json.loads(test.read_text())['score'] if test.is_file() else None,
+        test=read_json(test)['score'] if test.is_file() else None,
     )
 
 
@@ -164,15 +164,15 @@ def read_scores(path: str | os.PathLike) -> dict[int, float]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such score file')
-    with open(path, newline='') as file:
-        rows = list(csv.DictReader(file))
+    with naming(path, 'CSV file'):
+        rows = list(csv.DictReader(io.StringIO(read_text(path))))
     scores: dict[int, float] = {}
     for line, row in enumerate(rows, start=2):
         try:
             trial, score = int(row['trial']), float(row['score'])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f'{path}, line {line}: needs the columns trial and score, got {row}'
+                f'{path}, line {line}: needs the columns trial and score, got {short(row)}'
             ) from error
         if trial in scores:
             raise ValueError(f'{path}, line {line}: trial {trial} stands twice')

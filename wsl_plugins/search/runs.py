@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from wsl_plugins.reading import naming, read_text
+
 from .protocol import LOSS
 
 
@@ -92,11 +94,8 @@ def training_result(folder: Path, metric: str) -> TrainingResult:
     Raises:
         ValueError: The log has no validation with ``metric``, or no training loss.
     """
-    records = [
-        json.loads(line)
-        for path in sorted(folder.glob('*/vis_data/scalars.json'))
-        for line in path.read_text().splitlines()
-    ]
+    logs = sorted(folder.glob('*/vis_data/scalars.json'))
+    records = [record for path in logs for record in _read_records(path)]
     losses = [record[LOSS] for record in records if LOSS in record]
     # a validation has no learning rate, nor the loss of an epoch
     vals = [r for r in records if LOSS not in r and 'lr' not in r]
@@ -109,13 +108,31 @@ def training_result(folder: Path, metric: str) -> TrainingResult:
         raise ValueError(
             f'{folder}: the last validation has no {metric!r}, but {", ".join(sorted(vals[-1]))}'
         )
-    return TrainingResult(float(vals[-1][metric]), float(losses[-1]), vals[-1])
+    with naming(folder, 'log of a training'):
+        return TrainingResult(float(vals[-1][metric]), float(losses[-1]), vals[-1])
+
+
+def _read_records(path: Path) -> list[dict[str, Any]]:
+    """Records of a log, one per line; half a line at its end is of a run that was killed."""
+    records = []
+    lines = read_text(path).splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                raise ValueError(f'a {type(record).__name__}')
+            records.append(record)
+        except (ValueError, RecursionError) as error:
+            if number < len(lines) or line.endswith('\n'):
+                raise ValueError(f'{path}: line {number} is no record: {error}') from error
+    return records
 
 
 def read_test_metrics(folder: Path) -> dict[str, Any] | None:
     """Metrics of the latest test run in a work folder (``TIMESTAMP/TIMESTAMP.json``), or None."""
     files = [f for f in sorted(folder.glob('*/*.json')) if f.stem == f.parent.name]
-    return json.loads(files[-1].read_text()) if files else None
+    records = [record for path in files for record in _read_records(path)]
+    return records[-1] if records else None
 
 
 def is_converged(loss: float, limit: float = 2.0) -> bool:

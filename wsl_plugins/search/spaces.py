@@ -4,7 +4,6 @@ Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVP
 """
 
 import copy
-import json
 import os
 import zlib
 from collections.abc import Callable
@@ -17,6 +16,8 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
+
+from wsl_plugins.reading import naming, read_json, short
 
 from .overrides import dicts_of_type, override
 
@@ -145,22 +146,26 @@ def read_space(path: str | os.PathLike) -> tuple[Parameter, ...]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such search space')
-    try:
-        entries = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path}: not JSON: {error}') from error
+    entries = read_json(path)
     if not isinstance(entries, dict) or not entries:
-        raise ValueError(f'{path}: must be an object of parameters, got {entries!r}')
-    return tuple(_parameter(f'{path}: {name}', name, entries[name], entries) for name in entries)
+        raise ValueError(f'{path}: must be an object of parameters, got {short(entries)}')
+    with naming(path, 'search space'):
+        return tuple(
+            _parameter(f'{path}: {name}', name, entries[name], entries) for name in entries
+        )
 
 
 def _parameter(where: str, name: str, entry: Any, entries: dict) -> Parameter:
     allowed = {'target', 'low', 'high', 'log', 'choices'}
     if not isinstance(entry, dict) or 'target' not in entry or entry.keys() - allowed:
-        raise ValueError(f'{where}: needs "target" and may have {sorted(allowed)}, got {entry!r}')
+        raise ValueError(
+            f'{where}: needs "target" and may have {sorted(allowed)}, got {short(entry)}'
+        )
     if 'choices' in entry:
         if entry.keys() != {'target', 'choices'} or not isinstance(entry['choices'], list):
-            raise ValueError(f'{where}: "choices" is a list and excludes low, high, log: {entry!r}')
+            raise ValueError(
+                f'{where}: "choices" is a list and excludes low, high, log: {short(entry)}'
+            )
         return Parameter(name, entry['target'], choices=tuple(entry['choices']))
     parameter = Parameter(name, **entry)
     low, earlier = parameter.low, list(entries)[: list(entries).index(name)]
@@ -168,7 +173,7 @@ def _parameter(where: str, name: str, entry: Any, entries: dict) -> Parameter:
         if low not in earlier:
             raise ValueError(f'{where}: "low" names no earlier parameter: {low!r}')
     elif not low < parameter.high or (parameter.log and low <= 0):
-        raise ValueError(f'{where}: needs low < high, and low > 0 if log, got {entry!r}')
+        raise ValueError(f'{where}: needs low < high, and low > 0 if log, got {short(entry)}')
     return parameter
 
 

@@ -15,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.reading import read_json
 
 from .protocol import config_text, write_config
 from .spaces import NumberedRandomSampler, Parameter
@@ -43,6 +44,27 @@ def take_lock(path: Path, wait: bool = False) -> IO | None:
     file.write(f'{socket.gethostname()} {os.getpid()}\n')
     file.flush()
     return file
+
+
+class JournalLock:
+    """Lock of a journal file that ends with its process.
+
+    Optuna's own locks are files that stay when a process is killed: others wait 30 seconds for
+    them, and for ever where the path of the journal is relative.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: IO | None = None
+
+    def acquire(self) -> bool:
+        """Wait for the lock and take it."""
+        self.file = take_lock(self.path, wait=True)
+        return True
+
+    def release(self) -> None:
+        """Let others have it."""
+        self.file.close()
 
 
 class Claim(NamedTuple):
@@ -77,7 +99,7 @@ class Study:
         path = folder / 'study.json'
         if not path.is_file():
             raise FileNotFoundError(f'{folder}: no study there (no study.json)')
-        info = json.loads(path.read_text())
+        info = read_json(path)
         name, sampler = info['name'], NumberedRandomSampler(info['seed'])
         where = _storage(info['storage'], folder)
         return cls(folder, info, optuna.load_study(study_name=name, storage=where, sampler=sampler))
@@ -169,7 +191,7 @@ def start_study(
             optuna.create_study(study_name=info['name'], storage=where, direction='maximize')
             write_config(cfg, folder / 'config.py')
         else:
-            info = json.loads(path.read_text())
+            info = read_json(path)
             _check_same(folder, info, asked, cfg)
         info['trials'] = trials
         write_json(info, path)
@@ -194,4 +216,6 @@ def _check_same(folder: Path, info: dict, asked: dict, cfg: dict) -> None:
 def _storage(storage: str | None, folder: Path) -> str | JournalStorage:
     if storage and '://' in storage:
         return storage
-    return JournalStorage(JournalFileBackend(storage or str(folder / 'trials.journal')))
+    path = Path(storage or folder / 'trials.journal')
+    lock = JournalLock(path.with_name(f'{path.name}.flock'))
+    return JournalStorage(JournalFileBackend(str(path), lock))

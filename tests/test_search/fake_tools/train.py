@@ -31,7 +31,10 @@ if lr < fake['fail_below']:
 log = args.work_dir / time.strftime('%Y%m%d_%H%M%S') / 'vis_data' / 'scalars.json'
 log.parent.mkdir(parents=True, exist_ok=True)
 note = args.work_dir / 'last_checkpoint'
-first = int(Path(note.read_text()).stem.split('_')[1]) if args.resume else 0
+first = 0
+if args.resume:  # without a note (killed while it was written) from the checkpoints themselves
+    names = [note.read_text()] if note.read_text() else map(str, args.work_dir.glob('epoch_*.pth'))
+    first = max((int(Path(name).stem.split('_')[1]) for name in names), default=0)
 name = cfg['log_processor']['custom_cfg'][-1]['log_name']
 loss = math.nan if lr > 0.5 else 3.0 if lr > 0.1 else 0.5
 hold = Path(fake['calls']).with_name('hold')  # from this epoch on, wait while the file is there

@@ -4,17 +4,17 @@ from collections import Counter
 
 import numpy as np
 
-from wsl_plugins.datasets.prepare.source import Box, Source, raise_problems
+from wsl_plugins.datasets.prepare.annotations import Annotation
+from wsl_plugins.datasets.prepare.source import Source, raise_problems
 
 BORDER = 1  # pixels by which a box may leave its image: data sets round differently
 
 
-def attach_boxes(source: Source, objects: dict[str, tuple[set[str], list[Box]]]) -> None:
+def attach_boxes(source: Source, objects: dict[str, Annotation]) -> None:
     """Give images the boxes of a COCO file, by ``file_name``; other images of it are not used."""
-    source.images = [
-        image.with_(boxes=tuple(objects[image.image_id][1]) if image.image_id in objects else ())
-        for image in source.images
-    ]
+    nothing = Annotation(set(), [])
+    found = [(image, objects.get(image.image_id, nothing)) for image in source.images]
+    source.images = [image.with_(boxes=tuple(own.boxes), size=own.size) for image, own in found]
 
 
 def keep_boxes(source: Source, classes: list[str], own_class: bool) -> None:

@@ -5,21 +5,24 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 from tqdm import tqdm
 
 from wsl_plugins.datasets.prepare.source import LabelledImage, raise_problems
+from wsl_plugins.proposals.images import is_utf8, read_pixels
 
 
 def read_sizes(images: list[LabelledImage], workers: int | None = None) -> list[LabelledImage]:
     """The images with their sizes; every file is read whole, as training will.
+
+    Sizes are those of the images turned as :func:`wsl_plugins.proposals.images.read_pixels` does.
 
     Args:
         images (list[LabelledImage]): Images.
         workers (int, optional): Number of threads. Defaults to None: one per core.
 
     Raises:
-        ValueError: Files cannot be read as images; one error names the first five.
+        ValueError: Files cannot be read as images, or have another size than the annotations of
+            their boxes say; one error names the first five.
     """
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         sizes = list(
@@ -31,15 +34,27 @@ def read_sizes(images: list[LabelledImage], workers: int | None = None) -> list[
                 mininterval=0.2 if sys.stderr.isatty() else 10,
             )
         )
-    broken = [str(i.path) for i, size in zip(images, sizes, strict=True) if size is None]
-    raise_problems('images', [f'{path} cannot be read as an image' for path in broken])
+    problems = [_problem(i, size) for i, size in zip(images, sizes, strict=True)]
+    raise_problems('images', [problem for problem in problems if problem])
     return [image.with_(size=size) for image, size in zip(images, sizes, strict=True)]
 
 
 def _size(path: Path) -> tuple[int, int] | None:
     """(width, height), turned as the file says; None if the file is no image."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    pixels = read_pixels(path)
     return None if pixels is None else pixels.shape[1::-1]
+
+
+def _problem(image: LabelledImage, size: tuple[int, int] | None) -> str | None:
+    if size is None:
+        return f'{image.path} cannot be read as an image'
+    if image.size in (None, size):
+        return None
+    turned = ' (turned by its orientation tag: remove the tag)' if image.size == size[::-1] else ''
+    return (
+        f'{image.path} is {size[0]} x {size[1]} pixels{turned}, '
+        f'the annotation of its boxes says {image.size[0]} x {image.size[1]}'
+    )
 
 
 def name_images(images: list[LabelledImage]) -> dict[str, LabelledImage]:
@@ -47,7 +62,7 @@ def name_images(images: list[LabelledImage]) -> dict[str, LabelledImage]:
 
     Raises:
         ValueError: Two names differ in their suffix only, or not at all: proposals belong to a
-            name without suffix.
+            name without suffix; or a name is no utf-8 text.
     """
     named: dict[str, LabelledImage] = {}
     stems: dict[str, str] = {}
@@ -55,6 +70,8 @@ def name_images(images: list[LabelledImage]) -> dict[str, LabelledImage]:
     for image in images:
         name = image.image_id.replace('/', '__')
         stem = Path(name).stem
+        if not is_utf8(name):
+            problems.append(f'{name!r} is no utf-8 text')
         if stem in stems:
             problems.append(f'{stems[stem]!r} and {image.image_id!r} would both be {stem!r}')
         stems.setdefault(stem, image.image_id)

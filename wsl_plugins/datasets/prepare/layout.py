@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.datasets.prepare.source import Box, LabelledImage
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, write_wsol_metadata
+from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, check_ids, write_wsol_metadata
 from wsl_plugins.proposals.files import atomic_write
 
 
@@ -46,6 +46,12 @@ def _annotation(box: Box, number: dict[str, int]) -> dict:
         area=width * height,
         iscrowd=int(box.crowd),
     )
+
+
+def check_metadata_names(root: Path, splits: dict[str, dict[str, LabelledImage]]) -> None:
+    """Raise ValueError for file names that :func:`write_metadata` could not write."""
+    for split, images in splits.items():
+        check_ids([f'{split}/{name}' for name in images], root)
 
 
 def write_metadata(

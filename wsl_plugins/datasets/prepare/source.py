@@ -28,7 +28,8 @@ class LabelledImage:
         path (Path): The file.
         labels (tuple[str, ...]): Names of its classes, sorted, at least one.
         boxes (tuple[Box, ...]): Its objects, for evaluation only; empty if not known.
-        size (tuple[int, int], optional): (width, height) in pixels, once the file has been read.
+        size (tuple[int, int], optional): (width, height) in pixels: before the file has been read
+            that of the annotation of its boxes, if known.
     """
 
     image_id: str

@@ -8,7 +8,11 @@ from pathlib import Path
 from wsl_plugins.datasets.prepare.config import SCRATCH, config_text
 from wsl_plugins.datasets.prepare.eval_boxes import keep_boxes
 from wsl_plugins.datasets.prepare.images import link_images, name_images, read_sizes
-from wsl_plugins.datasets.prepare.layout import write_annotations, write_metadata
+from wsl_plugins.datasets.prepare.layout import (
+    check_metadata_names,
+    write_annotations,
+    write_metadata,
+)
 from wsl_plugins.datasets.prepare.source import Source
 from wsl_plugins.datasets.prepare.split import check_splits, one_label_only, split_images
 from wsl_plugins.proposals.files import atomic_write
@@ -91,7 +95,7 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
     Raises:
         FileExistsError: ``out`` holds something else, or a prepared data set without ``force``.
         FileNotFoundError: There is no such file of weights.
-        ValueError: Images, labels, boxes or numbers are wrong.
+        ValueError: Images, labels, boxes, numbers or the name of ``out`` are wrong.
 
     Example:
         >>> train = read_csv(Path('labels.csv'), Path('photos'))
@@ -112,14 +116,16 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
         train.images, images = split_images(train.images, plan.test_fraction, plan.seed)
         test = Source(images)
     classes = check_splits(train.images, test.images)
-    train.images = [image.with_(boxes=()) for image in train.images]
+    train.images = [image.with_(boxes=(), size=None) for image in train.images]
     if not plan.boxes:
-        test.images = [image.with_(boxes=()) for image in test.images]
+        test.images = [image.with_(boxes=(), size=None) for image in test.images]
     for source in (train, test):
         source.images = read_sizes(source.images, plan.workers)
     if plan.boxes:
         keep_boxes(test, classes, own_class=plan.task == 'localizer')
     named = {split: name_images(s.images) for split, s in zip(SPLITS, (train, test), strict=True)}
+    if plan.task == 'localizer':
+        check_metadata_names(plan.out / 'metadata', named)
 
     _clear(plan)
     for split, images in named.items():
@@ -163,6 +169,11 @@ def _parts(plan: Plan) -> list[str]:
 
 
 def _check_target(plan: Plan) -> None:
+    path = str(plan.out.absolute())
+    if any(sign in path for sign in "'\\\n\r"):
+        raise ValueError(
+            f'--out {path!r}: a config cannot name folders with quote, backslash or line break'
+        )
     if not plan.out.exists():
         return
     if not plan.out.is_dir():

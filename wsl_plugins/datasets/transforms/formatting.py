@@ -1,5 +1,6 @@
 """From the dict of a pipeline to what a model takes."""
 
+from wsl_plugins.datasets.transforms.image_size import check_image_size
 from wsl_plugins.registry import TRANSFORMS
 
 from mmcv.transforms import to_tensor
@@ -18,6 +19,9 @@ class PackWSODInputs(PackDetInputs):
     Args:
         meta_keys (Sequence[str]): See the parent class.
 
+    Raises:
+        ValueError: The image file has another size than its annotation (``width``, ``height``).
+
     Example:
         >>> pack = PackWSODInputs()
         >>> results = dict(img=np.zeros((4, 4, 3), np.uint8), image_labels=np.array([0, 1]))
@@ -27,6 +31,8 @@ class PackWSODInputs(PackDetInputs):
 
     def transform(self, results: dict) -> dict:
         """Pack one sample into ``inputs`` and ``data_samples``."""
+        if 'width' in results and 'height' in results:
+            check_image_size(results, (results['width'], results['height']))
         packed = super().transform(results)
         if 'image_labels' in results:
             packed['data_samples'].image_labels = to_tensor(results['image_labels'])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from wsl_plugins.datasets.transforms.image_size import check_image_size
 from wsl_plugins.registry import TRANSFORMS
 
 from mmpretrain.datasets.transforms import PackInputs
@@ -29,7 +30,8 @@ class PackWSOLInputs(PackInputs):
             class and those above.
 
     Raises:
-        ValueError: ``gt_seg_map`` does not have the size of the image, or ``gt_bboxes`` is empty.
+        ValueError: The image file has another size than its annotation (``image_size``),
+            ``gt_seg_map`` does not have the size of the image, or ``gt_bboxes`` is empty.
 
     Example:
         >>> pack = PackWSOLInputs()
@@ -53,6 +55,8 @@ class PackWSOLInputs(PackInputs):
 
     def transform(self, results: dict) -> dict:
         """Pack one sample into ``inputs`` and ``data_samples``."""
+        if 'image_size' in results:
+            check_image_size(results, results['image_size'])
         size = results['img'].shape[:2]
         packed = super().transform({**results, 'img_shape': size})  # some transforms set (H, W, 3)
         if 'gt_seg_map' in results:

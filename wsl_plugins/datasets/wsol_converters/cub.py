@@ -5,14 +5,15 @@ from pathlib import Path
 from PIL import Image
 
 from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source, whole_box
+from wsl_plugins.reading import read_text
 
 
 def read_cub(root: Path) -> Source:
     """Images of a folder with images.txt, train_test_split.txt, image_class_labels.txt,
     bounding_boxes.txt, classes.txt and images/.
 
-    Ids are relative to ``images/``. Sizes are read from the images. A class that has gaps in its
-    numbering (a part of the data set) keeps the order of classes.txt.
+    Ids are relative to ``images/``. Sizes are those of the images as they are stored. A class that
+    has gaps in its numbering (a part of the data set) keeps the order of classes.txt.
 
     Args:
         root (Path): Folder CUB_200_2011.
@@ -44,13 +45,18 @@ def read_cub(root: Path) -> Source:
         (number,) = labels[key]
         if number not in label_of:
             raise ValueError(f'{root / "classes.txt"}: no class {number}, which image {key} has')
-        with Image.open(root / 'images' / path) as image:
-            size = image.size
+        try:
+            with Image.open(root / 'images' / path) as image:
+                size = image.size
+        except FileNotFoundError:
+            raise
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise ValueError(f'{root / "images" / path}: no image: {error}') from error
         try:
             x, y, width, height = map(float, boxes[key])
+            box = whole_box((x, y, x + width, y + height), size)
         except ValueError as error:
             raise ValueError(f'{root / "bounding_boxes.txt"}: image {key}: {error}') from error
-        box = whole_box((x, y, x + width, y + height), size)
         images = source.train if split[key] == ['1'] else source.test
         images.append(LabelledImage(path, label_of[number], size, (box,)))
     return source
@@ -61,7 +67,7 @@ def _table(path: Path, width: int) -> dict[str, list[str]]:
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file; is the folder CUB_200_2011?')
     rows = {}
-    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         key, *values = line.split()

@@ -1,9 +1,11 @@
 """ImageNet (ILSVRC2012) as downloaded, or a few of its classes."""
 
+import re
 from pathlib import Path
 
 from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source, whole_box
 from wsl_plugins.datasets.wsol_converters.xml_boxes import read_xml
+from wsl_plugins.reading import read_text
 
 SUFFIXES = ('.jpeg', '.jpg', '.png')
 
@@ -77,10 +79,10 @@ def _val_images(val: Path, wnids: list[str], labels: Path | None) -> list[tuple[
             raise FileNotFoundError(f'{val}: no folder of a class; a flat one needs --val-labels')
         return found
     found = []
-    for number, line in enumerate(labels.read_text(encoding='utf-8').splitlines(), 1):
-        name, *label = line.split()
+    for number, line in enumerate(read_text(labels).splitlines(), 1):
+        name, *label = line.split() or ['']
         wnid = label[0] if len(label) == 1 else ''
-        if wnid.isdecimal() and int(wnid) < len(wnids):
+        if re.fullmatch('[0-9]{1,6}', wnid) and int(wnid) < len(wnids):
             wnid = wnids[int(wnid)]
         if wnid not in wnids:
             raise ValueError(
@@ -101,5 +103,8 @@ def _labelled(
     size, boxes = None, ()
     if files:
         size, objects = read_xml(files[0])
-        boxes = tuple(whole_box(box, size) for name, box in objects if name == wnid)
+        try:
+            boxes = tuple(whole_box(box, size) for name, box in objects if name == wnid)
+        except ValueError as error:
+            raise ValueError(f'{files[0]}: {error}') from error
     return LabelledImage(image_id.as_posix(), label_of[wnid], size, boxes)

@@ -1,5 +1,6 @@
 """What every reader gives: images with one label each."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,19 @@ def whole_box(box: Sequence[float], size: tuple[int, int]) -> Box:
     """Box x0, y0, x1, y1 cut to whole pixels of the image: truncated, ends at most w - 1, h - 1.
 
     So were the published boxes of CUB made.
+
+    Raises:
+        ValueError: The box is not finite, ends before it begins or lies wholly outside the image.
     """
+    text = 'box ' + ' '.join(f'{value:g}' for value in box)
+    if not all(map(math.isfinite, box)):
+        raise ValueError(f'{text} is not finite')
+    if box[2] < box[0] or box[3] < box[1]:
+        raise ValueError(f'{text} ends before it begins')
+    if min(box[2:]) < 0 or box[0] >= size[0] or box[1] >= size[1]:
+        raise ValueError(
+            f'{text} lies outside the image of {size[0]} x {size[1]} pixels (width x height)'
+        )
     x0, y0, x1, y1 = (
         min(max(int(value), 0), side - 1) for value, side in zip(box, (*size, *size), strict=True)
     )

@@ -41,11 +41,15 @@ def read_voc(root: Path, train: str, test: str, multi_label: str = 'skip') -> So
     source = Source(sorted(names))
     for split, part in annotations.items():
         for image_id, (size, objects) in part.items():
-            located = [
-                # from 1 to 0 as the first pixel
-                (source.classes.index(name), whole_box([value - 1 for value in box], size))
-                for name, box in objects
-            ]
+            try:
+                located = [
+                    # from 1 to 0 as the first pixel
+                    (source.classes.index(name), whole_box([value - 1 for value in box], size))
+                    for name, box in objects
+                ]
+            except ValueError as error:
+                path = root / 'Annotations' / f'{image_id}.xml'
+                raise ValueError(f'{path}: {error}') from error
             labels = {label for label, _ in located}
             image = one_label(f'{image_id}.jpg', size, located, labels, source, multi_label)
             if image is not None:

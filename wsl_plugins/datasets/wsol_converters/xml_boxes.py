@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from wsl_plugins.reading import read_xml as parse_xml
+
 
 class XMLAnnotation(NamedTuple):
     """Size (width, height) and (class name, box as in the file) of every object."""
@@ -20,10 +22,10 @@ def read_xml(path: Path) -> XMLAnnotation:
         ValueError: The file is no XML or lacks a size, a name or a corner.
     """
     try:
-        root = ElementTree.parse(path).getroot()
+        root = parse_xml(path)
         size = int(root.findtext('size/width', '')), int(root.findtext('size/height', ''))
         objects = [(str(node.findtext('name')), _box(node)) for node in root.findall('object')]
-    except (ElementTree.ParseError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f'{path}: not a VOC annotation: {error}') from error
     return XMLAnnotation(size, objects)
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.reading import read_npy
 
 
 def normalize_score_map(score_map: np.ndarray) -> np.ndarray:
@@ -97,13 +98,7 @@ def load_score_map(folder: str | os.PathLike, image_id: str) -> np.ndarray:
     path = find_score_map(folder, image_id)
     if path is None:
         raise FileNotFoundError(f'{_path(folder, image_id)}: no such score map')
-    try:
-        score_map = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f'{path}: not an array of numbers in .npy format ({error})') from error
-    if not isinstance(score_map, np.ndarray):  # np.load opens zip archives whatever their name
-        raise ValueError(f'{path}: an archive of arrays, not one array in .npy format')
-    return check_score_map(score_map, str(path))
+    return check_score_map(read_npy(path), str(path))
 
 
 def check_score_map(score_map: np.ndarray, name: str = 'score map') -> np.ndarray:

@@ -14,6 +14,14 @@ from wsl_plugins.evaluation.functional.mean_iou import class_ious, confusion_cou
 from wsl_plugins.registry import METRICS
 
 
+def _read_mask(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image).astype(np.int64)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f'{path}: no mask: {error}') from error
+
+
 @METRICS.register_module()
 class SegMapMetric(BaseMetric):
     """IoU of ``pred_sem_seg`` (``SDCN`` with ``test_cfg.seg_maps=True``) with masks.
@@ -73,7 +81,7 @@ class SegMapMetric(BaseMetric):
                     raise FileNotFoundError(f'no mask {path}; allow_missing=True leaves it out')
                 self.results.append(None)
                 continue
-            truth = np.asarray(Image.open(path)).astype(np.int64)
+            truth = _read_mask(path)
             background, ignored = truth == 0, truth == 255
             truth = np.where(background, num_classes, truth - 1)
             truth[ignored] = 255

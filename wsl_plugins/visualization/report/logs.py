@@ -93,8 +93,8 @@ def _read_records(path: Path, needed: set[str], notes: list[str]) -> list[Record
     for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
         try:
             content = json.loads(line)
-            record = {k: v for k, v in content.items() if isinstance(v, int | float)}
-        except (ValueError, AttributeError):
+            record = {k: v for k, v in content.items() if _is_number(v)}
+        except (ValueError, AttributeError, RecursionError):
             record = {}
         if record and record.keys() >= needed:
             records.append(record)
@@ -103,6 +103,11 @@ def _read_records(path: Path, needed: set[str], notes: list[str]) -> list[Record
     if broken:
         notes.append(f'{path}: {broken} lines are no records (an interrupted run?)')
     return records
+
+
+def _is_number(value: object) -> bool:
+    """Whole numbers too large for a float would end the drawing of a curve."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 1e15)
 
 
 def join_records(runs: list[list[Record]]) -> tuple[list[Record], list[Record]]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from wsl_plugins.proposals.safe_pickle import Fields, load_pickle
+from wsl_plugins.reading import Fields, load_pickle
 
 
 class Payload:

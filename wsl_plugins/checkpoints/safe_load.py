@@ -1,0 +1,92 @@
+"""torch's files, read without running what they contain."""
+
+import os
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wsl_plugins.reading.limits import ARRAYS, check_bytes
+from wsl_plugins.reading.pickles import DAMAGED
+
+TRAINING_STATE = (  # the history and best scores in mmengine's checkpoints
+    'builtins.getattr',
+    'mmengine.logging.history_buffer.HistoryBuffer',
+    'numpy.dtype',
+    'numpy.ndarray',
+    'numpy._core.multiarray._reconstruct',
+    'numpy._core.multiarray.scalar',
+    'numpy.core.multiarray._reconstruct',
+    'numpy.core.multiarray.scalar',
+)
+
+
+class CheckpointError(ValueError):
+    """A file of weights that is damaged, or asks for code."""
+
+
+class _Skipped:
+    """Stands in for objects of a checkpoint that are no weights."""
+
+    def __init__(self, *args: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+SKIPPED = [(_Skipped, name) for name in TRAINING_STATE]
+
+
+def load_torch(
+    path: str | os.PathLike,
+    known: list[Callable | tuple[Callable, str]] = SKIPPED,
+    map_location: Any = 'cpu',
+) -> Any:
+    """Content of a file of ``torch.save``: tensors, plain containers, numbers and texts.
+
+    Args:
+        path: The file.
+        known: What else may be in it, see ``torch.serialization.safe_globals``. Default: the
+            training state of mmengine, of which only its place is kept.
+        map_location: See ``torch.load``. Default: 'cpu'.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: It is damaged, unpacks to more than 16 GiB (see
+            :mod:`wsl_plugins.reading.limits`), or asks for code.
+
+    Example:
+        >>> load_torch('epoch_12.pth').keys()
+        dict_keys(['meta', 'state_dict', 'message_hub'])
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file of weights')
+    try:
+        _check_size(path)
+        with torch.serialization.safe_globals(known):
+            return torch.load(path, map_location=map_location, weights_only=True)
+    except (*DAMAGED, OSError, struct.error, zipfile.BadZipFile) as error:
+        raise CheckpointError(f'{path}: no weights: {reason_of(error)}') from error
+
+
+def _check_size(path: Path) -> None:
+    """Refuse archives that unpack to much more than they are: torch never compresses."""
+    check_bytes('it', path.stat().st_size, ARRAYS)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if info.file_size > info.compress_size:
+                    raise ValueError(f'{info.filename} in it is compressed')
+
+
+def reason_of(error: Exception) -> str:
+    """The one line that tells what is wrong, of the many of an unpickler."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    lines = [line.strip() for line in lines if not line.startswith('Check the documentation')]
+    wanted = [line for line in lines if 'GLOBAL' in line or 'WeightsUnpickler error' in line]
+    return (wanted or lines)[-1]

@@ -1,0 +1,22 @@
+"""Whether an image is as large as its annotation says."""
+
+
+def check_image_size(results: dict, size: tuple[int, int]) -> None:
+    """Raise ValueError if the file of a sample has another size than its annotation.
+
+    Boxes and proposals would not fit it. Most often the file has an orientation tag, see
+    :func:`wsl_plugins.proposals.images.read_pixels`.
+
+    Args:
+        results: Sample with ``ori_shape`` (height, width) of the file, where known, and
+            ``img_path``.
+        size: (width, height) of the annotation.
+    """
+    found = tuple(results.get('ori_shape', size[::-1]))[1::-1]
+    if found != tuple(size):
+        turned = ': it is turned by its orientation tag (EXIF), remove the tag from the file'
+        raise ValueError(
+            f'{results.get("img_path")}: the image is {found[0]} x {found[1]} pixels (width x '
+            f'height), its annotation says {size[0]} x {size[1]}'
+            + (turned if found[::-1] == tuple(size) else '')
+        )

@@ -1,0 +1,122 @@
+"""Arrays of numpy's own formats, without pickled objects.
+
+numpy allocates what a header claims before it looks for the data; here the claim is compared with
+the bytes that are there first.
+"""
+
+import math
+import os
+import sys
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from wsl_plugins.reading.limits import ARRAYS, check_bytes
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+_BAD = (
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    OSError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def read_npy(path: str | os.PathLike) -> np.ndarray:
+    """The array of an ``.npy`` file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such file, is damaged, holds pickled objects or more than 16 GiB.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file')
+    size = path.stat().st_size
+    check_bytes(path, size, ARRAYS)
+    try:
+        with open(path, 'rb') as file:
+            return _read(file, size)
+    except _BAD as error:
+        raise ValueError(f'{path}: not an array in .npy format: {error}') from error
+
+
+def read_npz(
+    path: str | os.PathLike, needed: Sequence[str] = (), optional: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Arrays of an ``.npz`` file by name; nothing else in the file is unpacked.
+
+    Args:
+        path: The file.
+        needed: Names of arrays that must be there.
+        optional: Names of arrays that may be there.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such file, is damaged, lacks an array, holds pickled objects or, in
+            these arrays, more than 16 GiB.
+
+    Example:
+        >>> np.savez('a.npz', boxes=np.zeros((2, 4)))
+        >>> read_npz('a.npz', ['boxes'])['boxes'].shape
+        (2, 4)
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file')
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix('.npy'): info for info in archive.infolist()}
+            missing = [name for name in needed if name not in members]
+            if missing:
+                raise ValueError(f'lacks {missing}, has {sorted(members)[:20]}')
+            wanted = [name for name in (*needed, *optional) if name in members]
+            check_bytes('it', sum(members[name].file_size for name in wanted), ARRAYS)
+            found = {}
+            for name in wanted:
+                with archive.open(members[name]) as file:
+                    found[name] = _read(file, members[name].file_size)
+            return found
+    except _BAD as error:
+        raise ValueError(f'{path}: cannot be read as an .npz archive: {error}') from error
+
+
+def _read(file: BinaryIO, size: int) -> np.ndarray:
+    """The array of a file of ``size`` bytes."""
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f'version {version} of the format is not known')
+    shape, _, dtype = _HEADERS[version](file)
+    left = size - file.tell()
+    claimed = math.prod(shape) * max(dtype.itemsize, 1)
+    if not 0 <= claimed <= left:
+        raise ValueError(f'{shape} of {dtype} are {claimed} bytes, there are {left}')
+    file.seek(0)
+    return check_text(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def check_text(array: np.ndarray) -> np.ndarray:
+    """The array, if its texts have no number that is no letter: numpy fails at them later."""
+    if array.dtype.kind == 'U' and array.size:
+        letters = np.frombuffer(array.tobytes(), np.dtype('u4').newbyteorder(array.dtype.byteorder))
+        if letters.max(initial=0) > sys.maxunicode:
+            raise ValueError('a text with something that is no letter')
+    return array

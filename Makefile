@@ -7,7 +7,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar o
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow docs lint format clean
+.PHONY: help setup demo test test-slow bench docs audit lint format clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,10 +41,16 @@ test: setup ## Run the tests (without the slow ones)
 test-slow: setup ## Run the slow tests (the commands of the documents: make docs)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m slow --ignore tests/test_runnable_documents.py
 
+bench: setup ## Measure speed and memory, write docs/benchmarks.md (QUICK=1: only see that all of it runs)
+	$(PY) benchmarks/page.py $(if $(QUICK),--quick --out work_dirs/benchmarks/quick.md,--out docs/benchmarks.md)
+
 docs: setup ## Build the site into work_dirs/site; run the commands that the documents mark as runnable
 	@$(PIP) -r requirements/docs.txt
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m '' tests/test_docs.py tests/test_runnable_documents.py
+
+audit: setup ## Report known vulnerabilities of the installed packages (never fails)
+	@$(PY) .ci/audit.py
 
 lint: setup ## Check style and format
 	$(PY) -m ruff check .

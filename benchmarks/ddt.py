@@ -29,6 +29,7 @@ import cv2
 import numpy as np
 import torch
 import torchvision
+from terminaltables import GithubFlavoredMarkdownTable
 
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes.ddt import FeatureSums
@@ -88,7 +89,7 @@ def forward(features: LayerFeatures, batches: int, batch_size: int) -> None:
         features(images)
 
 
-def speed(args: argparse.Namespace, images: int) -> str:
+def speed(args: argparse.Namespace, images: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         task = make_task(args, Path(folder), images)
         batches = images // args.batch_size
@@ -96,17 +97,11 @@ def speed(args: argparse.Namespace, images: int) -> str:
         bare = timed(lambda: forward(task.features, batches, args.batch_size), args.device)
         ddt = timed(task.run, args.device)
         bare += timed(lambda: forward(task.features, batches, args.batch_size), args.device)
-    rates = 2 * batches * args.batch_size / bare, 2 * images / ddt
-    rows = [f'{args.backbone} {args.layer}, {args.input_size} px, {images} images, {args.device}']
-    for name, one, other in zip(('wall', 'processor'), *rates, strict=True):
-        rows.append(
-            f'{name:>9} time: forward {one:.2f} images/s, DDT {other:.2f} images/s in two passes, '
-            f'ratio {other / one:.3f}'
-        )
-    return '\n'.join(rows)
+    one, other = 2 * batches * args.batch_size / bare, 2 * images / ddt
+    return [f'{one[0]:.2f}', f'{other[0]:.2f}', *(f'{ratio:.3f}' for ratio in other / one)]
 
 
-def memory(args: argparse.Namespace, images: int) -> str:
+def memory(args: argparse.Namespace, images: int) -> list[str]:
     small = dict(backbone='resnet18', layer='layer3', input_size=128, class_size=images)
     with tempfile.TemporaryDirectory() as folder:
         task = make_task(argparse.Namespace(**{**vars(args), **small}), Path(folder), images)
@@ -115,7 +110,7 @@ def memory(args: argparse.Namespace, images: int) -> str:
         before = resident('VmRSS')
         task.run()
         peak = resident('VmHWM')
-    return f'{images} images: {before:.0f} MiB before, {peak:.0f} MiB at most'
+    return [f'{value:.0f}' for value in (before, peak, peak - before, images / 16)]
 
 
 def resident(key: str) -> float:
@@ -124,7 +119,7 @@ def resident(key: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
 
 
-def sums(args: argparse.Namespace, images: int) -> str:
+def sums(args: argparse.Namespace, images: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         task = make_task(args, Path(folder), images)
         exact = FeatureSums(task.features.channels, args.device)
@@ -141,18 +136,30 @@ def sums(args: argparse.Namespace, images: int) -> str:
         rough.total, rough.cells = exact.total, exact.cells
         wanted, got = exact.statistics().component, rough.statistics().component
     seconds /= images // args.batch_size
-    return (
-        f'batch of {args.batch_size}: float64 {seconds[0]:.3f} s, float32 {seconds[1]:.3f} s; '
-        f'component of float32 sums differs by {np.linalg.norm(got - wanted):.1e}'
-    )
+    difference = np.linalg.norm(got - wanted)
+    return [*(f'{value:.3f}' for value in seconds), f'{difference:.1e}']
+
+
+COLUMNS = dict(
+    speed=['forward, images/s', 'DDT, two passes', 'ratio', 'ratio of processor time'],
+    memory=['before, MiB', 'at most, MiB', 'DDT, MiB', 'all features, MiB'],
+    sums=['float64, s per batch', 'float32, s per batch', 'difference of the components'],
+)
 
 
 def main() -> None:
     args = parse_args()
     work = dict(speed=speed, memory=memory, sums=sums)[args.what]
+    rows = [['images', *COLUMNS[args.what]]]
     for images in args.images or ([200, 2000] if args.what == 'memory' else [60]):
         with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
-            print(pool.submit(work, args, images).result(), flush=True)
+            rows.append([str(images), *pool.submit(work, args, images).result()])
+    network = f'{args.backbone} {args.layer}, {args.input_size} pixels'
+    if args.what == 'memory':
+        network = 'ResNet-18 layer3, 128 pixels'
+    print(f'{network}, batches of {args.batch_size}, {args.device}, ', end='')
+    print(f'{torch.get_num_threads()} threads\n')
+    print(GithubFlavoredMarkdownTable(rows).table)
 
 
 if __name__ == '__main__':

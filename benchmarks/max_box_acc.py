@@ -1,50 +1,41 @@
-"""Time of MaxBoxAcc against every threshold in turn, and of PxAP against reading its files.
+"""Time of MaxBoxAcc against every threshold in turn.
 
 The plain form computes, for each of 1,000 thresholds, the contours of the whole image and the IoU
 of their boxes with the objects; versions 1 and 2 are two passes, as in the published evaluator.
-Its row ``published`` takes the best IoU of each threshold's boxes as that evaluator does: at each
+Its rows ``published`` take the best IoU of each threshold's boxes as that evaluator does: at each
 threshold it first takes the maxima over the objects of the boxes of **all** thresholds again. Its
-row ``plain`` takes them once. Ours evaluates each level of the byte map once and gives both
+rows ``plain`` take them once. Ours evaluates each level of the byte map once and gives both
 versions in one pass. Results of all forms are checked to be equal on the maps that all get. All
 run in one thread, in turns, so that a change of the machine's speed meets all.
 
-The maps: smooth noise of 14 x 14 cells, blown up to 224 x 224; two objects per image. The masks of
-PxAP: PNG of 1024 x 768, one per image.
+The maps: smooth noise of 14 x 14 cells, blown up to squares; two objects per image.
 
 Example:
-    python benchmarks/max_box_acc.py --maps 1000
+    python benchmarks/max_box_acc.py --sizes 224 --maps 1000
 """
 
 import argparse
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
+from terminaltables import GithubFlavoredMarkdownTable
 
 from wsl_plugins.evaluation.functional.box_accuracy import (
     THRESHOLDS,
     inclusive_iou,
     threshold_ious,
 )
-from wsl_plugins.evaluation.functional.pixel_ap import score_histograms
-from wsl_plugins.evaluation.functional.score_maps import (
-    load_score_map,
-    resize_score_map,
-    save_score_map,
-)
-from wsl_plugins.structures.localization_mask import read_localization_mask
-
-SIZE = 224
+from wsl_plugins.evaluation.functional.score_maps import resize_score_map
 
 
-def make_image(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Map (224, 224) and two boxes."""
+def make_image(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Map (size, size) and two boxes."""
     noise = cv2.GaussianBlur(rng.random((14, 14)), (0, 0), 1.0)
-    low = rng.integers(0, SIZE // 2, (2, 2))
-    return resize_score_map(noise, SIZE), np.concatenate([low, low + rng.integers(20, 112)], axis=1)
+    low = rng.integers(0, size // 2, (2, 2))
+    sides = rng.integers(size // 11, size // 2)
+    return resize_score_map(noise, size), np.concatenate([low, low + sides], axis=1)
 
 
 def plain_ious(
@@ -80,14 +71,18 @@ def seconds(call: Callable, *args) -> tuple[float, object]:
     return time.perf_counter() - start, result
 
 
-def compare_boxes(maps: int, plain_maps: int) -> None:
-    """Print the times per map of both forms and their ratios."""
+def measure(size: int, maps: int, plain_maps: int) -> dict[str, float]:
+    """Mean milliseconds per map of each form.
+
+    Raises:
+        AssertionError: the results differ.
+    """
     rng = np.random.default_rng(0)
-    times = {'ours': []}
+    times = {'ours, both versions': []}
     for number in range(maps):
-        image = make_image(rng)
+        image = make_image(rng, size)
         spent, ours = seconds(threshold_ious, *image)
-        times['ours'].append(spent)
+        times['ours, both versions'].append(spent)
         if number % (maps // plain_maps):
             continue
         for form in ('plain', 'published'):
@@ -95,46 +90,37 @@ def compare_boxes(maps: int, plain_maps: int) -> None:
                 spent, ious = seconds(plain_ious, *image, version == 2, form == 'published')
                 times.setdefault(f'{form}, version {version}', []).append(spent)
                 np.testing.assert_array_equal(ours[version - 1], ious)
-    mean = {name: 1000 * np.mean(values) for name, values in times.items()}
-    print(f'ours, both versions: {mean["ours"]:.1f} ms per map, {maps} maps')
+    mean = {name: 1000 * float(np.mean(values)) for name, values in times.items()}
     for form in ('plain', 'published'):
-        first, second = (mean[f'{form}, version {version}'] for version in (1, 2))
-        for name, value in (('1', first), ('2', second), ('1 and 2', first + second)):
-            print(f'{form}, version {name}: {value:.1f} ms: {value / mean["ours"]:.1f} x')
-    print(f'equal results on {len(times["plain, version 1"])} maps')
-
-
-def compare_pixels(maps: int, folder: Path) -> None:
-    """Print the times per image of reading a map, reading a mask and counting the scores."""
-    rng = np.random.default_rng(0)
-    times = {'map': 0.0, 'mask': 0.0, 'histograms': 0.0}
-    for number in range(maps):
-        score_map, _ = make_image(rng)
-        save_score_map(folder, str(number), score_map)
-        mask = 255 * (cv2.resize(score_map, (1024, 768)) > 0.6).astype(np.uint8)
-        cv2.imwrite(str(folder / f'{number}.png'), mask)
-    for number in range(maps):
-        spent, score_map = seconds(load_score_map, folder, str(number))
-        times['map'] += spent
-        files = [folder / f'{number}.png']
-        spent, mask = seconds(read_localization_mask, files, None, (SIZE, SIZE))
-        times['mask'] += spent
-        times['histograms'] += seconds(score_histograms, score_map, mask)[0]
-    parts = ', '.join(f'{name} {1000 * value / maps:.2f} ms' for name, value in times.items())
-    print(f'PxAP, {maps} images: {parts}')
+        parts = (mean[f'{form}, version {version}'] for version in (1, 2))
+        mean[f'{form}, both versions'] = sum(parts)
+    return mean
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Benchmark of MaxBoxAcc and PxAP')
-    parser.add_argument('--maps', type=int, default=1000, help='default: 1000')
+    parser = argparse.ArgumentParser(description='Benchmark of MaxBoxAcc')
+    parser.add_argument(
+        '--sizes', type=int, nargs='+', default=[224], help='sides of the maps, default: 224'
+    )
+    parser.add_argument('--maps', type=int, default=1000, help='per size; default: 1000')
     parser.add_argument('--plain-maps', type=int, default=50, help='of these; default: 50')
     args = parser.parse_args()
     if not 1 <= args.plain_maps <= args.maps:
         parser.error('--plain-maps must be from 1 to --maps')
     cv2.setNumThreads(1)
-    compare_boxes(args.maps, args.plain_maps)
-    with tempfile.TemporaryDirectory() as folder:
-        compare_pixels(min(args.maps, 100), Path(folder))
+    means = {size: measure(size, args.maps, args.plain_maps) for size in args.sizes}
+    heading = [part for size in args.sizes for part in (f'{size} x {size}, ms per map', 'ratio')]
+    rows = [['form', *heading]]
+    for form in means[args.sizes[0]]:
+        rows.append([form])
+        for mean in means.values():
+            ours = mean['ours, both versions']
+            rows[-1] += [f'{mean[form]:.1f}', f'{mean[form] / ours:.1f}']
+    print(
+        f'{args.maps} maps of each size ({args.plain_maps} of them by the other forms, with equal '
+        'results), 1,000 thresholds, one thread\n'
+    )
+    print(GithubFlavoredMarkdownTable(rows).table)
 
 
 if __name__ == '__main__':

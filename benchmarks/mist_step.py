@@ -1,103 +1,157 @@
-"""Share of pseudo-label sampling in one training step of a MIST configuration.
+"""Where the time of a training step of a MIST configuration goes.
 
-One image of random pixels and random proposals; no weights are loaded. Prints the median time of a
-step (forward, backward, update) and of the sampler's calls in it, one per branch.
+One image of random pixels and random proposals; no weights are loaded. Rows are the parts of a
+step: their time for each number of proposals, and of the largest its forward and backward pass and
+its share. ``rest`` is everything between the parts: mmdet's and mmengine's glue and that of the RoI
+head. A part's backward pass begins when the gradient of its output is there, and ends when the
+next one's begins.
 
 Example:
-    python benchmarks/mist_step.py configs/mist/mist_vgg16_voc07.py --proposals 2000
+    python benchmarks/mist_step.py configs/mist/mist_vgg16_voc07.py --proposals 500 1000 2000
 """
 
 import argparse
 import statistics
-import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from common import build, make_batch, now, print_table
 from mmengine.config import Config
-from mmengine.logging import MMLogger
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
-from mmengine.structures import InstanceData
 
-import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
-
-from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
+PARTS = {  # part: whose code runs
+    'normalisation of the image': 'mmdet',
+    'backbone': 'torch',
+    'RoI pooling': 'torchvision',
+    'drop layer': 'wsl_plugins',
+    'layers per proposal': 'torch',
+    'MIL head, branches': 'torch',
+    'samplers': 'wsl_plugins',
+    'losses': 'wsl_plugins',
+    'optimiser': 'torch',
+    'rest': 'all',
+}
+FORWARD, BACKWARD = 'forward', 'backward'
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Share of the samplers in a training step')
+    parser = argparse.ArgumentParser(description='Parts of a training step')
     parser.add_argument('config', nargs='?', default='configs/mist/mist_vgg16_voc07.py')
-    parser.add_argument('--proposals', type=int, default=2000, help='R, default: 2000')
+    parser.add_argument(
+        '--proposals', type=int, nargs='+', default=[2000], metavar='R', help='default: 2000'
+    )
     parser.add_argument('--size', nargs=2, type=int, default=(480, 640), help='height and width')
     parser.add_argument('--repeats', type=int, default=3, help='after one step of warm-up')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     return parser.parse_args()
 
 
-def without_weights(cfg: object) -> None:
-    """Remove every ``init_cfg`` that loads a checkpoint."""
-    if isinstance(cfg, dict):
-        if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
-            cfg['init_cfg'] = None
-        for value in cfg.values():
-            without_weights(value)
+def tensors_of(output: object) -> Iterator[torch.Tensor]:
+    """Tensors that a gradient will reach."""
+    if isinstance(output, torch.Tensor) and output.grad_fn is not None:
+        yield output
+    elif isinstance(output, (tuple, list, dict)):
+        for value in output.values() if isinstance(output, dict) else output:
+            yield from tensors_of(value)
 
 
-def make_batch(height: int, width: int, num: int, num_classes: int) -> dict:
-    """One image with three classes and ``num`` proposals of at least 20 pixels."""
-    size = torch.tensor([width, height])
-    start = torch.rand(num, 2) * (size - 20)
-    boxes = torch.cat([start, start + 20 + torch.rand(num, 2) * (size - 20 - start)], 1)
-    sample = DetDataSample(metainfo=dict(img_shape=(height, width), img_path='random'))
-    sample.proposals = InstanceData(bboxes=boxes, scores=torch.ones(num))
-    sample.gt_instances = InstanceData()
-    sample.image_labels = torch.zeros(num_classes, dtype=torch.long)
-    sample.image_labels[[2, 8, 14]] = 1
-    image = (torch.rand(3, height, width) * 255).byte()
-    return dict(inputs=[image], data_samples=[sample])
+class Clock:
+    """Seconds by (part, pass) of one step; replaces the methods of the parts by timed ones."""
+
+    def __init__(self, model: torch.nn.Module, optimizer: object, device: str) -> None:
+        self.device = device
+        self.seconds: Counter = Counter()
+        self.part, self.since = '', 0.0
+        head = model.roi_head
+        self.watch(model.data_preprocessor, 'forward', 'normalisation of the image')
+        self.watch(model.backbone, 'forward', 'backbone')
+        self.watch(head.bbox_roi_extractor, 'forward', 'RoI pooling')
+        if head.drop_layer is not None:
+            self.watch(head.drop_layer, 'forward', 'drop layer')
+        self.watch(head.shared_head, 'forward', 'layers per proposal')
+        for module in (head.mil_head, *head.refine_heads):
+            self.watch(module, 'forward', 'MIL head, branches')
+            self.watch(module, 'loss', 'losses')
+        head.sampler = self.timed(head.sampler, 'samplers')
+        self.watch(optimizer, 'step', 'optimiser')
+        self.watch(optimizer, 'zero_grad', 'optimiser')
+        optimizer.backward = self.backward(optimizer.backward)
+
+    def watch(self, owner: object, name: str, part: str) -> None:
+        setattr(owner, name, self.timed(getattr(owner, name), part))
+
+    def timed(self, call: Callable, part: str) -> Callable:
+        def run(*args, **kwargs):
+            started = now(self.device)
+            output = call(*args, **kwargs)
+            self.seconds[part, FORWARD] += now(self.device) - started
+            for tensor in tensors_of(output):
+                tensor.register_hook(lambda _: self.enter(part))
+            return output
+
+        return run
+
+    def enter(self, part: str) -> None:
+        """The backward pass leaves the part where it was and begins another."""
+        moment = now(self.device)
+        self.seconds[self.part, BACKWARD] += moment - self.since
+        self.part, self.since = part, moment
+
+    def backward(self, call: Callable) -> Callable:
+        def run(*args, **kwargs):
+            self.part, self.since = 'rest', now(self.device)
+            call(*args, **kwargs)
+            self.enter('rest')
+
+        return run
+
+    def step(self, train_step: Callable[[], object]) -> Counter:
+        """The seconds of a step."""
+        self.seconds.clear()
+        started = now(self.device)
+        train_step()
+        whole = now(self.device) - started
+        self.seconds['rest', FORWARD] = whole - sum(self.seconds.values())
+        return self.seconds.copy()
 
 
 def main() -> None:
     args = parse_args()
-    init_default_scope('mmdet')
-    torch.manual_seed(0)
-    MMLogger.get_instance('mmengine', log_level='ERROR')  # not a line per parameter
-    cfg = Config.fromfile(args.config)
-    without_weights(cfg.model)
-    model = MODELS.build(cfg.model).train()
-    model.init_weights()
-    model.to(args.device)
-    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    batch = make_batch(*args.size, args.proposals, model.roi_head.num_classes)
-
-    def now() -> float:
-        if args.device != 'cpu':
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
-    sampler, sampling = model.roi_head.sampler, []
-
-    def timed(*bag):
-        started = now()
-        targets = sampler(*bag)
-        sampling[-1] += now() - started
-        return targets
-
-    model.roi_head.sampler = timed
-    steps = []
-    for _ in range(args.repeats + 1):
-        sampling.append(0.0)
-        started = now()
-        model.train_step(batch, optimizer)
-        steps.append(now() - started)
-    step, share = statistics.median(steps[1:]), statistics.median(sampling[1:])
+    model, optimizer = build(Config.fromfile(args.config), args.device)
+    clock = Clock(model, optimizer, args.device)
+    medians = {}
+    for count in args.proposals:
+        batch = make_batch(*args.size, count, model.roi_head.num_classes)
+        steps = [
+            clock.step(lambda: model.train_step(batch, optimizer))  # noqa: B023
+            for _ in range(args.repeats + 1)
+        ][1:]
+        keys = {key for step in steps for key in step}
+        medians[count] = Counter(
+            {key: 1000 * statistics.median(step[key] for step in steps) for key in keys}
+        )
+    last = medians[args.proposals[-1]]
+    whole = sum(last.values())
+    heading = [f'R = {count}, ms' for count in args.proposals]
+    largest = f'R = {args.proposals[-1]}'
+    rows = [['part', 'code', *heading, f'{largest}: forward', 'backward', 'share']]
+    for part, code in PARTS.items():
+        forward, backward = last[part, FORWARD], last[part, BACKWARD]
+        totals = [f'{m[part, FORWARD] + m[part, BACKWARD]:.1f}' for m in medians.values()]
+        share = f'{100 * (forward + backward) / whole:.2f}%'
+        rows.append([part, code, *totals, f'{forward:.1f}', f'{backward:.1f}', share])
+    totals = [f'{sum(m.values()):.1f}' for m in medians.values()]
+    sums = [
+        sum(value for key, value in last.items() if key[1] == which)
+        for which in (FORWARD, BACKWARD)
+    ]
+    rows.append(['step', '', *totals, *(f'{value:.1f}' for value in sums), '100%'])
     print(
-        f'{Path(args.config).stem}, {args.proposals} proposals on {args.device}, '
-        f'{torch.get_num_threads()} threads: step {1e3 * step:.0f} ms, sampling of '
-        f'{len(model.roi_head.refine_heads)} branches {1e3 * share:.2f} ms, '
-        f'{100 * share / step:.2f}%'
+        f'{Path(args.config).stem}, image of {args.size[0]} x {args.size[1]} pixels on '
+        f'{args.device}, {torch.get_num_threads()} threads, median of {args.repeats} steps\n'
     )
+    print_table(rows)
 
 
 if __name__ == '__main__':

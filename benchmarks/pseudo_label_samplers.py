@@ -1,4 +1,4 @@
-"""Time of MISTSampler against a plain-loop transcription of the published form, for one image.
+"""Time of the samplers, and of MISTSampler against a plain loop, for one image.
 
 The loop form, per class: sort the scores, take the candidates, their pairwise IoU once, then one
 step per candidate; every proposal goes to the pseudo box of highest IoU. Its row ``kept`` selects
@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
+from terminaltables import GithubFlavoredMarkdownTable
 from torch import Tensor
 
 from wsl_plugins.models.pseudo_labels import MISTSampler, OICRSampler, PCLSampler
@@ -37,7 +38,9 @@ CODER = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2))
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Benchmark of the pseudo-label samplers')
     parser.add_argument('--device', default='cpu', help='default: cpu')
-    parser.add_argument('--proposals', type=int, default=2000, help='R, default: 2000')
+    parser.add_argument(
+        '--proposals', type=int, nargs='+', default=[2000], metavar='R', help='default: 2000'
+    )
     parser.add_argument('--top-ratio', type=float, default=0.15, help='p, default: 0.15')
     parser.add_argument('--repeats', type=int, default=100, help='in blocks of 20; default: 100')
     return parser.parse_args()
@@ -116,45 +119,64 @@ def median_ms(calls: Sequence[Callable], device: str, repeats: int) -> list[floa
     return [statistics.median(own) for own in times]
 
 
+def against_loop(
+    bag: tuple[Tensor, Tensor, Tensor], clock: Callable, top_ratio: float
+) -> list[list[str]]:
+    """Rows of both forms: selection and whole, each with the loop's time, ours and the ratio.
+
+    Raises:
+        RuntimeError: the selections or the pseudo labels differ.
+    """
+    boxes, scores, _ = bag
+    rows = []
+    for suppress_by, conflict in (('kept', 'score'), ('all', 'iou')):
+        loop_args = boxes, scores, top_ratio, suppress_by
+        sampler = MISTSampler(top_ratio, TAU, suppress_by=suppress_by, conflict=conflict)
+
+        def whole(sampler: MISTSampler = sampler) -> tuple[Tensor, Tensor, Tensor]:
+            targets = sampler(*bag)
+            return targets.labels, targets.weights, CODER.encode(boxes, targets.matched_boxes)
+
+        picked = torch.cat(loop_pick(*loop_args))
+        if not torch.equal(picked, sampler.pick(boxes, scores, POSITIVE)[0]):
+            raise RuntimeError(f'the selections differ ({suppress_by})')
+        if suppress_by == 'all':
+            pairs = zip(loop_sampler(*loop_args), whole(), strict=True)
+            if not all(torch.equal(a, b) for a, b in pairs):
+                raise RuntimeError('the pseudo labels differ')
+        row = [str(len(boxes)), suppress_by, str(len(picked))]
+        for loop, ours in (
+            (partial(loop_pick, *loop_args), partial(sampler.pick, boxes, scores, POSITIVE)),
+            (partial(loop_sampler, *loop_args), whole),
+        ):
+            times = clock(loop, ours)
+            row += [*(f'{value:.2f}' for value in times), f'{times[0] / times[1]:.1f}']
+        rows.append(row)
+    return rows
+
+
 @torch.no_grad()
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    boxes, scores, image_labels = (t.to(args.device) for t in make_image(args.proposals))
-
-    def clock(*calls: Callable) -> list[float]:
-        return median_ms(calls, args.device, args.repeats)
-
-    def whole(sampler: MISTSampler) -> tuple[Tensor, Tensor, Tensor]:
-        targets = sampler(boxes, scores, image_labels)
-        return targets.labels, targets.weights, CODER.encode(boxes, targets.matched_boxes)
-
-    print(f'R={args.proposals} C={CLASSES} p={args.top_ratio} on {args.device}, {POSITIVE=}')
-    print('suppress_by  boxes | greedy ms: loop  ours  ratio | whole ms: loop  ours  ratio')
-    for suppress_by, conflict in (('kept', 'score'), ('all', 'iou')):
-        bag = boxes, scores, args.top_ratio, suppress_by
-        sampler = MISTSampler(args.top_ratio, TAU, suppress_by=suppress_by, conflict=conflict)
-        picked = torch.cat(loop_pick(*bag))
-        if not torch.equal(picked, sampler.pick(boxes, scores, POSITIVE)[0]):
-            raise RuntimeError(f'the selections differ ({suppress_by})')
-        if suppress_by == 'all':
-            pairs = zip(loop_sampler(*bag), whole(sampler), strict=True)
-            if not all(torch.equal(a, b) for a, b in pairs):
-                raise RuntimeError('the pseudo labels differ')
-        row = []
-        for loop, ours in (
-            (partial(loop_pick, *bag), partial(sampler.pick, boxes, scores, POSITIVE)),
-            (partial(loop_sampler, *bag), partial(whole, sampler)),
-        ):
-            times = clock(loop, ours)
-            row.append('{:14.2f} {:5.2f} {:5.1f}x'.format(*times, times[0] / times[1]))
-        print(f'{suppress_by:11s} {len(picked):6d} | {row[0]} | {row[1]}')
-    print('one call, without box targets, ms:')
+    parts = ('selection: loop', 'ours', 'ratio', 'whole: loop', 'ours', 'ratio')
+    rows = [['R', 'suppress_by', 'boxes', *parts]]
     samplers = OICRSampler(), PCLSampler(), MISTSampler(args.top_ratio, TAU)
-    times = clock(*(partial(sampler, boxes, scores, image_labels) for sampler in samplers))
-    for sampler, time_ms in zip(samplers, times, strict=True):
-        print(f'{type(sampler).__name__:12s} {time_ms:6.2f}')
+    calls = [['R', *(type(sampler).__name__ for sampler in samplers)]]
+    clock = partial(median_ms, device=args.device, repeats=args.repeats)
+    for count in args.proposals:
+        torch.manual_seed(0)
+        bag = tuple(tensor.to(args.device) for tensor in make_image(count))
+        rows += against_loop(bag, lambda *calls: clock(calls), args.top_ratio)
+        times = clock([partial(sampler, *bag) for sampler in samplers])
+        calls.append([str(count), *(f'{value:.2f}' for value in times)])
+    print(
+        f'milliseconds on {args.device}, one thread, {CLASSES} classes, {len(POSITIVE)} of them '
+        f'positive, p = {args.top_ratio}; `whole` is selection, assignment and box targets\n'
+    )
+    print(GithubFlavoredMarkdownTable(rows).table)
+    print('\nOne call, without box targets:\n')
+    print(GithubFlavoredMarkdownTable(calls).table)
 
 
 if __name__ == '__main__':

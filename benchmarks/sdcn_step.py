@@ -10,19 +10,10 @@ Example:
 
 import argparse
 import statistics
-import time
 
 import torch
-from mist_step import make_batch, without_weights
+from common import build, make_batch, now, print_table
 from mmengine.config import Config
-from mmengine.logging import MMLogger
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
-from terminaltables import GithubFlavoredMarkdownTable
-
-import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
-
-from mmdet.registry import MODELS
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,37 +32,23 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    init_default_scope('mmdet')
-    MMLogger.get_instance('mmengine', log_level='ERROR')  # not a line per parameter
-
-    def synchronized() -> float:
-        if args.device != 'cpu':
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
-    torch.manual_seed(0)
     batch = None
     models, train, test = {}, {}, {}
     for path in (args.oicr, args.detector, args.sdcn):
-        cfg = Config.fromfile(path)
-        without_weights(cfg.model)
-        model = MODELS.build(cfg.model)
-        model.init_weights()
-        optimizer = build_optim_wrapper(model.to(args.device), cfg.optim_wrapper)
-        models[path] = (model, optimizer)
+        models[path] = model, _ = build(Config.fromfile(path), args.device)
         train[path], test[path] = [], []
         batch = batch or make_batch(*args.size, args.proposals, model.roi_head.num_classes)
     meta = dict(ori_shape=tuple(args.size), scale_factor=(1.0, 1.0), img_id=0)
     batch['data_samples'][0].set_metainfo(meta)
     for _ in range(args.repeats + 1):
         for path, (model, optimizer) in models.items():
-            started = synchronized()
+            started = now(args.device)
             model.train().train_step(batch, optimizer)
-            train[path].append(synchronized() - started)
-            started = synchronized()
+            train[path].append(now(args.device) - started)
+            started = now(args.device)
             with torch.no_grad():
                 model.eval().test_step(batch)
-            test[path].append(synchronized() - started)
+            test[path].append(now(args.device) - started)
     rows = [['', 'training step', 'times OICR', 'test', 'times OICR', 'million parameters']]
     base = [statistics.median(times[args.oicr][1:]) for times in (train, test)]
     for path, (model, _) in models.items():
@@ -90,7 +67,7 @@ def main() -> None:
         f'{args.proposals} proposals, {args.size[0]} x {args.size[1]} pixels, {args.device}, '
         f'{torch.get_num_threads()} threads, median of {args.repeats}'
     )
-    print(GithubFlavoredMarkdownTable(rows).table)
+    print_table(rows)
 
 
 if __name__ == '__main__':

@@ -15,7 +15,15 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 
 import wsl_plugins  # noqa: F401
-from wsl_plugins.evaluation.metrics import BoxAcc, DumpScoreMaps, LocAccuracy, MaxBoxAcc, PxAP
+from wsl_plugins.evaluation.functional.box_accuracy import threshold_ious
+from wsl_plugins.evaluation.metrics import (
+    BoxAcc,
+    DumpScoreMaps,
+    LocAccuracy,
+    MaxBoxAcc,
+    PxAP,
+    wsol_sample,
+)
 from wsl_plugins.registry import METRICS
 
 from mmpretrain.structures import DataSample
@@ -194,6 +202,48 @@ def test_loc_accuracy_of_score_maps(samples, ious):
         assert got == expected
     strict = run(LocAccuracy(THRESHOLDS[300], iou=0.7, size=SIZE), samples)
     assert strict['wsol/gt_known_loc'] == pytest.approx((ious[:, 0, 300] >= 0.7).mean() * 100)
+
+
+def test_a_map_is_evaluated_once_for_all_metrics(samples, ious, monkeypatch):
+    calls = []
+
+    def counted(*args):
+        calls.append(args)
+        return threshold_ious(*args)
+
+    wsol_sample._ious.cache_clear()
+    monkeypatch.setattr(wsol_sample, 'threshold_ious', counted)
+    evaluator = Evaluator([MaxBoxAcc(size=SIZE), LocAccuracy(size=SIZE, topk=None)])
+    for start in range(0, len(samples), 10):
+        evaluator.process(data_samples=samples[start : start + 10], data_batch={})
+    got = evaluator.evaluate(len(samples))
+    assert len(calls) == len(samples)
+    best = (ious[:, 0] >= 0.5).mean(0).max() * 100
+    assert got['wsol/gt_known_loc'] == got['wsol/MaxBoxAcc'] == pytest.approx(best)
+
+
+def test_what_is_kept_is_of_the_same_map_boxes_and_size(samples):
+    """Each differs from the one before in one of them; twice, the second time from what is kept."""
+    first, second = (samples[seed].to_dict() for seed in (0, 1))
+    other_map = {**first, 'score_map': second['score_map']}
+    other_boxes = {**other_map, 'gt_boxes': second['gt_boxes'] * 0.9}
+    flat = {**other_boxes, 'score_map': torch.ones(14, 14)}
+    cases = [(first, SIZE), (other_map, SIZE), (other_boxes, SIZE), (other_boxes, 32), (flat, 32)]
+    row = {**first, 'score_map': torch.arange(12.0).reshape(2, 6)}  # the same bytes
+    cases += [(row, SIZE), ({**row, 'score_map': row['score_map'].reshape(3, 4)}, SIZE)]
+    expected = []
+    for sample, size in cases:
+        plain = DataSample(metainfo={key: sample[key] for key in ('gt_boxes', 'image_size')})
+        plain.set_field(sample['score_map'], 'score_map')
+        score_map = slow_map(plain, size)
+        found = slow_ious(score_map, slow_boxes(plain, size), THRESHOLDS)
+        expected.append((not score_map.any(), found))
+    for _ in range(2):
+        for (sample, size), (is_flat, found) in zip(cases, expected, strict=True):
+            got = wsol_sample.evaluated_ious(sample, size, MaxBoxAcc())
+            assert got[0] == is_flat and not got[1].flags.writeable
+            np.testing.assert_allclose(got[1], found)
+    assert len({found.tobytes() for _, found in expected}) == len(cases)
 
 
 def test_loc_accuracy_takes_the_largest_contour():

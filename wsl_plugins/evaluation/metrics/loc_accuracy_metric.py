@@ -8,7 +8,12 @@ from mmengine.evaluator import BaseMetric
 
 from wsl_plugins.evaluation.functional.box_accuracy import THRESHOLDS, threshold_ious
 from wsl_plugins.evaluation.functional.loc_accuracy import best_iou, class_rank, loc_accuracy
-from wsl_plugins.evaluation.metrics.wsol_sample import evaluated_boxes, evaluated_map, required
+from wsl_plugins.evaluation.metrics.wsol_sample import (
+    evaluated_boxes,
+    evaluated_ious,
+    evaluated_map,
+    required,
+)
 from wsl_plugins.registry import METRICS
 
 
@@ -89,6 +94,8 @@ class LocAccuracy(BaseMetric):
             if given:
                 box = torch.as_tensor(sample['pred_box']).double().cpu().numpy()
                 ious = [best_iou(box, required(sample, 'gt_boxes', self))]
+            elif self.thresholds is THRESHOLDS:
+                ious = evaluated_ious(sample, self.size, self)[1][0]
             else:
                 score_map = evaluated_map(sample, self.size, self)
                 boxes = evaluated_boxes(sample, self.size, self)

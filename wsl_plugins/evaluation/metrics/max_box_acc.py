@@ -12,13 +12,8 @@ from wsl_plugins.evaluation.functional.box_accuracy import (
     THRESHOLDS,
     box_hits,
     max_box_acc,
-    threshold_ious,
 )
-from wsl_plugins.evaluation.metrics.wsol_sample import (
-    evaluated_boxes,
-    evaluated_map,
-    warn_of_flat_maps,
-)
+from wsl_plugins.evaluation.metrics.wsol_sample import evaluated_ious, warn_of_flat_maps
 from wsl_plugins.proposals.files import atomic_write
 from wsl_plugins.registry import METRICS
 
@@ -70,9 +65,8 @@ class MaxBoxAcc(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep for each image whether its map is flat and which thresholds are right."""
         for sample in data_samples:
-            score_map = evaluated_map(sample, self.size, self)
-            ious = threshold_ious(score_map, evaluated_boxes(sample, self.size, self))
-            self.results.append((not score_map.any(), np.packbits(box_hits(ious))))
+            flat, ious = evaluated_ious(sample, self.size, self)
+            self.results.append((flat, np.packbits(box_hits(ious))))
 
     def compute_metrics(self, results: list[tuple[bool, np.ndarray]]) -> dict[str, float]:
         """Accuracies in percent and their thresholds."""

@@ -1,13 +1,14 @@
 """What the metrics of localisation read from data samples."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import MMLogger
 
-from wsl_plugins.evaluation.functional.box_accuracy import resize_boxes
+from wsl_plugins.evaluation.functional.box_accuracy import resize_boxes, threshold_ious
 from wsl_plugins.evaluation.functional.score_maps import resize_score_map
 
 SOURCES = {
@@ -49,6 +50,27 @@ def evaluated_boxes(sample: dict, size: int, metric: object) -> np.ndarray:
     """The boxes of the sample's objects in pixels of its evaluated map, (K, 4) int64."""
     boxes = required(sample, 'gt_boxes', metric)
     return resize_boxes(boxes, required(sample, 'image_size', metric), (size, size))
+
+
+def evaluated_ious(sample: dict, size: int, metric: object) -> tuple[bool, np.ndarray]:
+    """Whether the sample's evaluated map is flat (all zeros), and its IoUs (2, 1000) with the
+    objects at every threshold, read-only (:func:`threshold_ious`).
+
+    The metrics of a test run ask for the same in turn, a batch each: the last ones are kept.
+    """
+    score_map = torch.as_tensor(required(sample, 'score_map', metric)).double().cpu().numpy()
+    boxes = evaluated_boxes(sample, size, metric)
+    return _ious(score_map.tobytes(), score_map.shape, boxes.tobytes(), size)
+
+
+@lru_cache(maxsize=128)  # 50 MB where raw maps have 224 x 224 numbers
+def _ious(
+    score_map: bytes, shape: tuple[int, ...], boxes: bytes, size: int
+) -> tuple[bool, np.ndarray]:
+    resized = resize_score_map(np.frombuffer(score_map).reshape(shape), size)
+    ious = threshold_ious(resized, np.frombuffer(boxes, np.int64).reshape(-1, 4))
+    ious.flags.writeable = False
+    return not resized.any(), ious
 
 
 def warn_of_flat_maps(flat: Sequence[bool]) -> None:

@@ -1,0 +1,101 @@
+"""The sections of the page of benchmarks, in its order."""
+
+from typing import NamedTuple
+
+
+class Benchmark(NamedTuple):
+    """A section of the page.
+
+    Attributes:
+        title: heading.
+        note: what is compared; no numbers, they would outlive the run.
+        command: as in a shell, with settings of the environment before it if need be.
+        quick: other arguments of the script, which reduce it to seconds.
+    """
+
+    title: str
+    note: str
+    command: str
+    quick: str
+
+
+BENCHMARKS = (
+    Benchmark(
+        'Training step of MIST',
+        'Where the time of a step of `mist_vgg16_voc07` goes, for three numbers of proposals. '
+        '`wsl_plugins` marks the parts that are code of this project; `rest` is what lies between '
+        'the parts.',
+        'python benchmarks/mist_step.py --proposals 500 1000 2000 --repeats 2',
+        'configs/mist/mist_demo.py --proposals 20 40 --size 96 128 --repeats 1',
+    ),
+    Benchmark(
+        'Concrete DropBlock in one pass',
+        'A step of `mist_vgg16_voc07` without the drop layer, with its gradient reversed in the '
+        "detector's own backward pass (the default here), and with a second forward and backward "
+        'pass for the drop layer (`AlternatingFastRCNN`, as the published code trains).',
+        'python benchmarks/concrete_drop_block.py --proposals 125 250 500 --repeats 2',
+        'configs/mist/mist_demo.py --proposals 20 40 --size 96 128 --repeats 1',
+    ),
+    Benchmark(
+        'Sequential batches',
+        'A step with all proposals at once (vanilla) and in sub-batches (sequential), one process '
+        'each; memory is what steps add to the loaded model. [How it works](sequential_batch.md).',
+        'MALLOC_MMAP_THRESHOLD_=1048576 python tools/analysis/memory_benchmark.py '
+        '--config configs/_base_/models/wsddn_r18-c4.py '
+        '--num-proposals 250 500 1000 --sub-batch-size 125 --repeats 1 '
+        '--out work_dirs/benchmarks/memory',
+        '--config configs/_base_/models/wsddn_r18-c4.py --num-proposals 40 --sub-batch-size 20 '
+        '--image-size 64 96 --repeats 1 --out work_dirs/benchmarks/memory-quick',
+    ),
+    Benchmark(
+        'Pseudo-label samplers',
+        'One image. `MISTSampler` selects, assigns and encodes what a plain loop over the '
+        'candidates does, in both forms, with results that are checked to be equal.',
+        'python benchmarks/pseudo_label_samplers.py --proposals 500 1000 2000 4000 --repeats 60',
+        '--proposals 100 --repeats 1',
+    ),
+    Benchmark(
+        'MaxBoxAcc',
+        'Both versions in one pass over the levels of a map, against contours at every threshold: '
+        'with a vectorised IoU (plain) and as the published evaluator does it (published).',
+        'python benchmarks/max_box_acc.py --sizes 112 224 448 --maps 200 --plain-maps 20',
+        '--sizes 56 --maps 2 --plain-maps 1',
+    ),
+    Benchmark(
+        'PxAP',
+        'Scores counted once in bins against a loop over the thresholds, beside the time to read '
+        'the files that it needs.',
+        'python benchmarks/pixel_ap.py --sizes 112 224 448 --images 20',
+        '--sizes 56 --images 2',
+    ),
+    Benchmark(
+        'DDT: speed',
+        'All of DDT, in two passes over the images, against the bare forward pass of its network '
+        'over as many random images; classes of 30 images.',
+        'python benchmarks/ddt.py speed --backbone resnet18 --images 30 60 120',
+        'speed --backbone resnet18 --layer layer2 --input-size 64 --images 8',
+    ),
+    Benchmark(
+        'DDT: memory',
+        'What DDT adds to the memory of its process, against the size of the features of all '
+        'images of a class; one class.',
+        'MALLOC_MMAP_THRESHOLD_=1048576 python benchmarks/ddt.py memory --images 200 800',
+        'memory --images 8',
+    ),
+    Benchmark(
+        'Selective search',
+        'Proposal files against a bare loop over the search of OpenCV; the start of the processes '
+        'counts.',
+        'python benchmarks/selective_search.py --images 8 32 --processes 1 2',
+        '--images 2 --processes 1 --size 64',
+    ),
+    Benchmark(
+        'Data loading',
+        'An epoch of the training loader against training steps, each alone on the machine. A '
+        'ratio above one: the loader is faster than training on this machine; an accelerator '
+        'trains faster and needs more workers.',
+        'python benchmarks/data_loading.py --images 96 --workers 0 1 2',
+        '--wsod configs/mist/mist_demo.py --wsol configs/wsol/cam/cam_demo.py --images 4 '
+        '--proposals 20 --size 96 128 --workers 0 1',
+    ),
+)

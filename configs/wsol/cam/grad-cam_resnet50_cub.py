@@ -1,0 +1,8 @@
+# Grad-CAM: a plain classifier, its maps by the gradients at layer4
+_base_ = 'cam_resnet50_cub.py'
+model = dict(
+    type='wsl_plugins.GradCAMClassifier',
+    target_layer='backbone.layer4',
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(_delete_=True, type='LinearClsHead', num_classes=200, in_channels=2048),
+)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from wsl_plugins.reading.limits import ARRAYS, check_bytes
+from wsl_plugins.reading.limits import ARRAYS, check_bytes, checked_file
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -47,11 +47,8 @@ def read_npy(path: str | os.PathLike) -> np.ndarray:
         FileNotFoundError: There is no such file.
         ValueError: It is no such file, is damaged, holds pickled objects or more than 16 GiB.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file')
+    path = checked_file(path, ARRAYS)
     size = path.stat().st_size
-    check_bytes(path, size, ARRAYS)
     try:
         with open(path, 'rb') as file:
             return _read(file, size)

@@ -1,6 +1,7 @@
 """How much is read from one file."""
 
 import os
+from pathlib import Path
 
 GIB = 2**30
 TEXT = 2 * GIB
@@ -38,3 +39,17 @@ def check_bytes(name: str | os.PathLike, size: int, limit: int = TEXT) -> None:
             f'{name}: holds {size / GIB:.3g} GiB, at most {limit / GIB:.3g} GiB are read; if you '
             f'trust the file, set {VARIABLE}'
         )
+
+
+def checked_file(path: str | os.PathLike, limit: int = TEXT) -> Path:
+    """The path of a file that is there and not too large (:func:`check_bytes`).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is larger than ``limit`` bytes.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file')
+    check_bytes(path, path.stat().st_size, limit)
+    return path

@@ -13,13 +13,12 @@ import pickletools
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from wsl_plugins.reading.arrays import check_text
-from wsl_plugins.reading.limits import ARRAYS, check_bytes
+from wsl_plugins.reading.limits import ARRAYS, checked_file
 
 DAMAGED = (
     pickle.UnpicklingError,
@@ -168,11 +167,8 @@ def load_pickle(path: str | os.PathLike, unpickler: type[Unpickler] = Unpickler)
         >>> sorted(data)
         ['boxes', 'indexes', 'scores']
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file')
+    path = checked_file(path, ARRAYS)
     size = path.stat().st_size
-    check_bytes(path, size, ARRAYS)
     try:
         with open(path, 'rb') as file:
             _check_claims(file, size)

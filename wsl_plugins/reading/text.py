@@ -6,11 +6,10 @@ import os
 import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from wsl_plugins.reading.limits import check_bytes
+from wsl_plugins.reading.limits import checked_file
 
 _WRONG = (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError)
 
@@ -27,10 +26,7 @@ def read_text(path: str | os.PathLike) -> str:
         FileNotFoundError: There is no such file.
         ValueError: It is no utf-8 text, or larger than 2 GiB (see :mod:`.limits`).
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file')
-    check_bytes(path, path.stat().st_size)
+    path = checked_file(path)
     try:
         return path.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
@@ -48,10 +44,7 @@ def read_json(path: str | os.PathLike) -> Any:
         >>> read_json('annotations/instances_val2017.json').keys()
         dict_keys(['info', 'licenses', 'images', 'annotations', 'categories'])
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file')
-    check_bytes(path, path.stat().st_size)
+    path = checked_file(path)
     try:
         return json.loads(path.read_bytes())
     except RecursionError as error:
@@ -70,10 +63,7 @@ def read_xml(path: str | os.PathLike) -> ElementTree.Element:
         FileNotFoundError: There is no such file.
         ValueError: It is not XML, or larger than 2 GiB (see :mod:`.limits`).
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file')
-    check_bytes(path, path.stat().st_size)
+    path = checked_file(path)
     try:
         return ElementTree.parse(path).getroot()
     except (ElementTree.ParseError, ValueError, LookupError) as error:

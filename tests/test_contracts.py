@@ -117,7 +117,7 @@ def test_each_is_tested(registered):
     assert unnamed(registered, files) == []
 
 
-# what tools put into a config: tools/wsol_search.py, tools/test.py --dump-score-maps, tools/train.py;
+# what tools put into a config (wsol_search.py, test.py --dump-score-maps, train.py),
 # and a hook for those who want it (docs/faq.md)
 BY_TOOLS = {'BoxAcc', 'DumpScoreMaps', 'MissedValidationHook', 'SeedByEpochHook'}
 

@@ -8,9 +8,10 @@ import argparse
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from runner_cli import build_runner, check_file, fail, load_config, parse_args
+from runner_cli import build_runner, check_file, fail, load_config, parse_args, run
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+from wsl_plugins.engine.resuming import latest_complete_checkpoint
 
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 
@@ -34,6 +35,18 @@ def use_amp(cfg: Config) -> None:
         else:
             wrapper.type = 'AmpOptimWrapper'
             wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def resume_latest(cfg: Config) -> None:
+    """Resume from the newest complete checkpoint of the work folder, if there is one."""
+    checkpoint, passed = latest_complete_checkpoint(cfg.work_dir)
+    for line in passed:
+        print(f'not resumed from {line}', flush=True)
+    cfg.resume = checkpoint is not None
+    if checkpoint is not None:
+        cfg.load_from = checkpoint
+    else:
+        print(f'no checkpoint to resume in {cfg.work_dir}: training from the start', flush=True)
 
 
 def main() -> None:
@@ -68,14 +81,17 @@ def main() -> None:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             fail(f'--auto-scale-lr needs auto_scale_lr.base_batch_size, missing in {args.config}')
         cfg.auto_scale_lr.enable = True
-    if args.resume is not None:
-        if args.resume != 'auto':
-            check_file(args.resume, 'checkpoint')
+    if args.resume not in (None, 'auto'):
+        check_file(args.resume, 'checkpoint')
         cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        cfg.load_from = args.resume
+    elif args.resume or (cfg.get('resume') and not cfg.get('load_from')):
+        resume_latest(cfg)
 
-    build_runner(cfg).train()
+    runner = build_runner(cfg)
+    runner.register_hook(dict(type='wsl_plugins.MissedValidationHook'))
+    runner.train()
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -1,6 +1,7 @@
 _base_ = 'mmpretrain::_base_/default_runtime.py'
 
-# the checkpoint that localizes best on train-fullsup is kept beside the last one
+# the checkpoint that localizes best on train-fullsup is kept beside the last one and the one
+# before it (should the last one be cut off while it is written)
 default_hooks = dict(
-    checkpoint=dict(max_keep_ckpts=1, save_best='wsol/MaxBoxAccV2', rule='greater')
+    checkpoint=dict(max_keep_ckpts=2, save_best='wsol/MaxBoxAccV2', rule='greater')
 )

@@ -44,4 +44,4 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=59, begin=1, end=60, convert_to_iter_based=True),
 ]
 randomness = dict(seed=0)
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))

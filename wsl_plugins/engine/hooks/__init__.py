@@ -1,5 +1,7 @@
 """Hooks of the training loop."""
 
+from wsl_plugins.engine.hooks.missed_validation_hook import MissedValidationHook
+from wsl_plugins.engine.hooks.seed_by_epoch_hook import SeedByEpochHook
 from wsl_plugins.engine.hooks.sequential_batch_hook import SequentialBatchHook
 
-__all__ = ['SequentialBatchHook']
+__all__ = ['MissedValidationHook', 'SeedByEpochHook', 'SequentialBatchHook']

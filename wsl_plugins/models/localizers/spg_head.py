@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
 from wsl_plugins.models.localizers.localizer_head import (
@@ -48,14 +49,20 @@ def guidance_masks(attention: Tensor, low: float, high: float) -> Tensor:
 def guidance_loss(logits: Tensor, masks: Tensor) -> Tensor:
     """Binary cross entropy, mean over the cells of the batch that are not unsure; 0 without any.
 
+    In a distributed run the sum is divided by the mean number of such cells over the processes, so
+    that the gradients are those of one process with all images.
+
     Args:
         logits: (N, H, W).
         masks: (N, H, W) of 0, 1 and 255.
     """
     sure = masks != UNSURE
-    if not sure.any():
-        return logits.sum() * 0
-    return F.binary_cross_entropy_with_logits(logits[sure], masks[sure])
+    count = sure.sum().float()
+    all_reduce(count, op='mean')
+    loss = F.binary_cross_entropy_with_logits(
+        logits[sure].float(), masks[sure].float(), reduction='sum'
+    )
+    return loss / count.clamp(min=1e-6)
 
 
 def conv3x3(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -1,0 +1,66 @@
+"""Which checkpoint a training that was stopped goes on from."""
+
+import os
+import zipfile
+from pathlib import Path
+
+PATTERNS = ('epoch_*.pth', 'iter_*.pth')
+
+
+def latest_complete_checkpoint(folder: str | os.PathLike) -> tuple[str | None, list[str]]:
+    """Newest checkpoint of a work folder that was written to its end.
+
+    mmengine writes a checkpoint in place and notes its path in ``last_checkpoint`` afterwards, so
+    a process that is killed, or a disk that is full, leaves the start of a file. The one noted
+    comes first; if it is damaged or gone, those beside it follow, the youngest file first.
+
+    Args:
+        folder (str | os.PathLike): Work folder of the training.
+
+    Returns:
+        tuple[str | None, list[str]]: Path of the checkpoint, None without any; and one line for
+            each that was passed over, with the reason.
+
+    Example:
+        >>> latest_complete_checkpoint('work_dirs/killed_in_epoch_4')
+        ('work_dirs/killed_in_epoch_4/epoch_2.pth',
+         ['work_dirs/killed_in_epoch_4/epoch_3.pth: damaged: File is not a zip file'])
+    """
+    folder = Path(folder)
+    note = folder / 'last_checkpoint'
+    noted = note.read_text().strip() if note.is_file() else ''
+    if '://' in noted:
+        return noted, []  # on another machine: mmengine's storage backends read it
+    others = [path for pattern in PATTERNS for path in folder.glob(pattern)]
+    if noted:
+        first = Path(noted)
+        if not first.exists() and (folder / first.name).exists():
+            first = folder / first.name  # the folder was moved
+        others += [path for pattern in PATTERNS for path in first.parent.glob(pattern)]
+    others = sorted(set(others), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    candidates = [first, *(p for p in others if p != first)] if noted else others
+    passed = []
+    for path in candidates:
+        problem = what_is_damaged(path)
+        if problem is None:
+            return str(path), passed
+        passed.append(f'{path}: {problem}')
+    return None, passed
+
+
+def what_is_damaged(path: str | os.PathLike) -> str | None:
+    """What is wrong with a file of ``torch.save``, by its check sums; None if it is complete.
+
+    A folder (DeepSpeed, FSDP) counts as complete.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return None
+    if not path.is_file():
+        return 'no such file'
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+        return f'damaged: {error}'
+    return broken and f'damaged: check sum of {broken}'

@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,8 +42,11 @@ def _storage(content: bytes) -> torch.UntypedStorage:
 
 def _tensor(storage: Any, offset: int, size: tuple, stride: tuple, *_: object) -> torch.Tensor:
     """A tensor in its memory: strides of 0 would let a few bytes stand for any size."""
-    if math.prod(size) > storage.size():
-        raise ValueError(f'a tensor of shape {tuple(size)} with {storage.size()} numbers')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of torch, about TypedStorage
+        numbers = storage.size()
+    if math.prod(size) > numbers:
+        raise ValueError(f'a tensor of shape {tuple(size)} with {numbers} numbers')
     return torch._utils._rebuild_tensor_v2(storage, offset, size, stride, False, OrderedDict())
 
 

@@ -14,6 +14,7 @@ import argparse
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -124,8 +125,7 @@ def main() -> None:
     for count in args.proposals:
         batch = make_batch(*args.size, count, model.roi_head.num_classes)
         steps = [
-            clock.step(lambda: model.train_step(batch, optimizer))  # noqa: B023
-            for _ in range(args.repeats + 1)
+            clock.step(partial(model.train_step, batch, optimizer)) for _ in range(args.repeats + 1)
         ][1:]
         keys = {key for step in steps for key in step}
         medians[count] = Counter(

@@ -10,7 +10,7 @@ from wsl_plugins.proposals.io import ProposalFile
 
 from mmdet.registry import DATASETS  # isort: skip
 
-from projects.video_wsod import video_wsod  # noqa: F401
+from projects.video_wsod import video_wsod  # noqa: F401  (registers its classes)
 from projects.video_wsod.frame_list import read_frame_list
 
 

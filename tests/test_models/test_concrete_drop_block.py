@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 
 import pytest
 import torch
@@ -41,6 +42,21 @@ class Network(nn.Module):
 @pytest.fixture
 def images():
     return torch.rand(8, 3, 5, 5, generator=torch.Generator().manual_seed(0)).double()
+
+
+def test_gradient_of_saturated_draws():
+    """That of the formula, s (1 - s) / (T p (1 - p)), but for numbers that are next to nothing."""
+    torch.manual_seed(0)
+    probs = torch.full((500, 1, 4, 4), 0.1, requires_grad=True)
+    draw_concrete(probs, temperature=0.01).sum().backward()
+    torch.manual_seed(0)
+    noise = torch.rand(probs.shape).double().clamp(1e-6, 1 - 1e-6).logit()
+    soft = ((math.log(0.1 / 0.9) + noise) / 0.01).sigmoid()
+    expected = soft * (1 - soft) / (0.01 * 0.1 * 0.9)
+    torch.testing.assert_close(probs.grad.double(), expected, rtol=1e-3, atol=1e-3)
+    size = probs.grad[probs.grad != 0].abs()
+    assert 0 < len(size) < probs.numel() / 10
+    assert size.min() > 1e-12
 
 
 @pytest.mark.parametrize('rescale', ['roi', 'batch'])

@@ -80,7 +80,9 @@ def test_accuracy_by_a_loop():
         assert got == pytest.approx(expected)
         one = det_loc_accuracy(hits, ranks, (1, 3), labels if per_class else None, multi=False)
         assert one == {name: got[name] for name in ('gt_known_loc', 'top1_loc', 'top3_loc')}
-    assert set(det_loc_accuracy(hits, ranks, ())) == {'gt_known_loc', 'gt_known_loc_multi'}
+    for groups in (None, labels):
+        without_k = det_loc_accuracy(hits, ranks, (), groups)
+        assert set(without_k) == {'gt_known_loc', 'gt_known_loc_multi'}
 
 
 def test_boxes_in_original_by_hand():

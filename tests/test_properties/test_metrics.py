@@ -15,7 +15,8 @@ from wsl_plugins.evaluation.functional.box_accuracy import (
     max_box_acc,
     threshold_ious,
 )
-from wsl_plugins.evaluation.functional.corloc import box_iou, corloc, top_box_iou
+from wsl_plugins.evaluation.functional.corloc import corloc, top_box_iou
+from wsl_plugins.evaluation.functional.iou import box_ious
 from wsl_plugins.evaluation.functional.loc_accuracy import best_iou, class_rank, loc_accuracy
 from wsl_plugins.evaluation.functional.pixel_ap import pixel_ap, score_histograms
 from wsl_plugins.evaluation.metrics import WSODVOCMetric
@@ -153,15 +154,15 @@ def test_average_precision(mode, one_process, data, order):
 def test_ious(one, others):
     array = boxes(others)
     expected = torchvision_iou(torch.from_numpy(boxes([one])), torch.from_numpy(array))[0].numpy()
-    np.testing.assert_allclose(box_iou(np.array(one), array), expected)
+    np.testing.assert_allclose(box_ious(boxes([one]), array)[0], expected)
     assert best_iou(np.array(one), array) == pytest.approx(expected.max())
     # both ends inside: that of boxes a pixel larger
     larger = boxes([one]) + [0, 0, 1, 1]
     expected = torchvision_iou(torch.from_numpy(larger), torch.from_numpy(array + [0, 0, 1, 1]))
     np.testing.assert_allclose(inclusive_iou(boxes([one]), array), expected)
     for a, b in zip([one] * len(others), others, strict=True):
-        assert box_iou(np.array(a), boxes([b])) == box_iou(np.array(b), boxes([a]))
-        assert (box_iou(np.array(a), boxes([b])) == 1) == (a == b)
+        assert box_ious(boxes([a]), boxes([b])) == box_ious(boxes([b]), boxes([a]))
+        assert (box_ious(boxes([a]), boxes([b])) == 1) == (a == b)
 
 
 @given(scores=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=1, max_size=8))

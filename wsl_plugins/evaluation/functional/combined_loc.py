@@ -53,8 +53,9 @@ def mean_over_classes(
         >>> mean_over_classes(hits, ranks, np.array([0, 1, 1]), topk=(1,))
         {'gt_known_loc': 75.0, 'top1_loc': 50.0}
     """
+    most = max(topk, default=1)
     reports = [
-        loc_accuracy(hits[labels == label, None], ranks[labels == label], max(topk), topk)[0]
+        loc_accuracy(hits[labels == label, None], ranks[labels == label], most, topk)[0]
         for label in np.unique(labels)
     ]
     return {name: float(np.mean([report[name] for report in reports])) for name in reports[0]}

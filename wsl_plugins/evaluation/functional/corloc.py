@@ -7,6 +7,8 @@ supervised localization and learning with generic knowledge", IJCV 2012; MIST, s
 
 import numpy as np
 
+from .iou import box_ious
+
 
 def top_box_iou(
     boxes: np.ndarray,
@@ -39,8 +41,8 @@ def top_box_iou(
         ious[label] = 0
         own = np.flatnonzero(labels == label)
         if len(own):
-            top = boxes[own[np.argmax(scores[own])]]
-            ious[label] = box_iou(top, gt_boxes[gt_labels == label]).max()
+            top = own[[np.argmax(scores[own])]]
+            ious[label] = box_ious(boxes[top], gt_boxes[gt_labels == label]).max()
     return ious
 
 
@@ -63,13 +65,3 @@ def corloc(top_box_ious: np.ndarray, iou_thr: float = 0.5) -> np.ndarray:
     """
     right = np.where(np.isnan(top_box_ious), np.nan, top_box_ious >= iou_thr)
     return mean_over_images(right)
-
-
-def box_iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(M,) IoU of a box with (M, 4) others; 0 where both are empty."""
-    box, others = box.astype(np.float64), others.astype(np.float64)
-    ends = np.minimum(box[2:], others[:, 2:])
-    starts = np.maximum(box[:2], others[:, :2])
-    overlap = np.clip(ends - starts, 0, None).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - overlap
-    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from wsl_plugins.evaluation.functional.combined_loc import mean_over_classes
-from wsl_plugins.evaluation.functional.loc_accuracy import best_iou, loc_accuracy
+from wsl_plugins.evaluation.functional.iou import box_ious
+from wsl_plugins.evaluation.functional.loc_accuracy import loc_accuracy
 
 NO_HIT = np.iinfo(np.int64).max
 """Rank of an image without any right box."""
@@ -72,8 +73,9 @@ def first_hit(
     """
     if len(gt_boxes) == 0:
         raise ValueError('localisation accuracy of an image without any box of an object')
-    ious = (best_iou(box, gt_boxes) for box in boxes)
-    return next((k for k, v in enumerate(ious) if (v > iou if strict else v >= iou)), NO_HIT)
+    ious = box_ious(boxes, gt_boxes).max(axis=1)
+    hits = np.flatnonzero(ious > iou if strict else ious >= iou)
+    return int(hits[0]) if len(hits) else NO_HIT
 
 
 def det_loc_accuracy(

@@ -22,6 +22,8 @@ object ends is inside. A box without area overlaps nothing.
 
 import numpy as np
 
+from .iou import box_ious
+
 MODES = ('correct', 'inside', 'contains', 'partial', 'no_overlap')
 """Names of the modes, in the order of their numbers."""
 
@@ -46,12 +48,7 @@ def error_modes(boxes: np.ndarray, objects: np.ndarray, iou_thr: float = 0.5) ->
     objects = np.asarray(objects, np.float64).reshape(-1, 4)
     if len(objects) == 0:
         return np.full(len(boxes), MODES.index('no_overlap'))
-    starts = np.maximum(boxes[:, None, :2], objects[None, :, :2])
-    ends = np.minimum(boxes[:, None, 2:], objects[None, :, 2:])
-    overlap = np.clip(ends - starts, 0, None).prod(axis=2)
-    areas, object_areas = (np.prod(b[:, 2:] - b[:, :2], axis=1) for b in (boxes, objects))
-    union = areas[:, None] + object_areas - overlap
-    ious = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    ious = box_ious(boxes, objects)
     best = ious.argmax(axis=1)
     iou = ious.max(axis=1)
     fitted = objects[best]

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .iou import box_ious
+
 
 def class_rank(scores: np.ndarray, label: int) -> int:
     """Rank of a class: 0 for the highest score; among equal scores the lower class goes first.
@@ -44,11 +46,7 @@ def best_iou(box: np.ndarray, gt_boxes: np.ndarray) -> float:
     """
     if len(gt_boxes) == 0:
         raise ValueError('localisation accuracy of an image without any box of an object')
-    box, gt_boxes = np.asarray(box, np.float64), np.asarray(gt_boxes, np.float64)
-    sides = np.minimum(box[2:], gt_boxes[:, 2:]) - np.maximum(box[:2], gt_boxes[:, :2])
-    overlap = np.clip(sides, 0, None).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + (gt_boxes[:, 2:] - gt_boxes[:, :2]).prod(axis=1) - overlap
-    return float(np.divide(overlap, union, out=np.zeros_like(union), where=union > 0).max())
+    return float(box_ious(np.asarray(box)[None], gt_boxes).max())
 
 
 def loc_accuracy(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .corloc import box_iou
+from .iou import box_ious
 
 
 def repeated_recall(
@@ -43,7 +43,7 @@ def repeated_recall(
         objects = gt_boxes[gt_labels == label]
         own = np.flatnonzero(labels == label)
         best = own[np.argsort(-scores[own], kind='stable')][:count]
-        hits = [box_iou(boxes[index], objects) >= iou_thr for index in best]
+        hits = box_ious(boxes[best], objects) >= iou_thr
         total += int(count)
-        found += int(np.any(hits, axis=0).sum()) if hits else 0
+        found += int(hits.any(axis=0).sum())
     return found, total

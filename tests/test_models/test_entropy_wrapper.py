@@ -63,6 +63,32 @@ def test_both_terms(loss, plain, weighted, norm):
         torch.testing.assert_close(got, expected)
 
 
+@pytest.mark.parametrize('reduction', ['sum', 'none'])
+def test_reduction_is_the_wrapped_loss_s(reduction):
+    scores, label = scores_of(CE), torch.tensor([0, 1, 1, 1, 0, 1])
+    got = wrap(dict(CE, reduction=reduction))(scores, label)
+    alone = WeightedEntropyLoss(reduction=reduction)
+    expected = CrossEntropyLoss(reduction=reduction)(scores, label) + alone(scores)
+    torch.testing.assert_close(got, expected)
+
+
+class Zero(torch.nn.Module):
+    """A loss that names neither ``use_sigmoid`` nor ``reduction``."""
+
+    def forward(self, scores, label, **kwargs):
+        return scores.sum() * 0
+
+
+def test_plain_loss_is_a_softmax_and_a_mean():
+    MODELS.register_module(module=Zero, name='ZeroLoss')
+    try:
+        scores = scores_of(CE)
+        got = EntropyRegularizedLoss(dict(type='wsl_plugins.ZeroLoss'))(scores, None)
+    finally:
+        MODELS.module_dict.pop('ZeroLoss')
+    torch.testing.assert_close(got, WeightedEntropyLoss()(scores))
+
+
 def test_without_avg_factor_the_samples_are_counted():
     scores, label = scores_of(CE), torch.zeros(6, dtype=torch.long)
     one, other = (wrap(CE, entropy_norm=norm)(scores, label) for norm in ('samples', 'avg_factor'))
@@ -168,7 +194,7 @@ def test_half_precision(dtype, loss):
         (dict(loss=CE, use_sigmoid=True), 'use_sigmoid=True of the wrapper and False of Cross'),
         (
             dict(loss=CE, entropy=dict(type='wsl_plugins.WeightedEntropyLoss', use_sigmoid=True)),
-            'True of entropy',
+            'True of entropy differ',
         ),
         (dict(loss=CE, eta=0), 'eta must be > 0, got 0'),
         (dict(loss=CE, entropy_norm='batch'), "entropy_norm .* got 'batch'"),

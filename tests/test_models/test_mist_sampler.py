@@ -122,6 +122,20 @@ def test_nan_scores_do_not_crash(sampler):
         assert len(got.picked) >= 2 and len(got.labels) == len(boxes) > 2
 
 
+@pytest.mark.parametrize('sampler', [OICRSampler, PCLSampler, MISTSampler])
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision_is_computed_in_float32(sampler, dtype):
+    """On whole pixels and scores that the type holds; no gradient flows to the teacher."""
+    for seed in range(5):
+        boxes, scores, _ = random_bag(torch.Generator().manual_seed(seed))
+        y, boxes = torch.tensor([1, 0, 1, 1]), (100 * boxes).to(dtype)  # areas that no half holds
+        got = sampler()(boxes, scores.to(dtype).requires_grad_(), y)
+        expected = sampler()(boxes.float(), scores, y)
+        for mine, theirs in zip(got, expected, strict=True):
+            assert not mine.requires_grad
+            torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+
+
 def test_several_instances_where_oicr_finds_one():
     boxes = torch.tensor([[0.0, 0, 10, 10], [40, 0, 50, 10], [80, 0, 90, 10], [0, 0, 100, 50]])
     scores = torch.tensor([[0.5], [0.3], [0.2], [0.1]])
@@ -137,6 +151,27 @@ def test_small_bags_and_equal_scores(num, y):
     assert len(got.picked) == (sum(y) if num else 0)
 
 
+def test_match_of_score_zero_beats_no_match():
+    boxes = torch.tensor([[50.0, 0, 60, 10], [0, 0, 10, 10]])
+    scores = torch.tensor([[0.1, 0.0], [0.6, 0.0]])
+    got = MISTSampler(top_ratio=0.5)(boxes, scores, torch.tensor([1, 1]))
+    assert got.picked.tolist() == [1, 0] and got.labels.tolist() == [1, 0]
+
+
+def test_rounding_and_defaults():
+    """k of 0.15 x 10 = 1.5 and 0.15 x 17 = 2.55 proposals that do not overlap."""
+    picked = {}
+    for rounding in ('floor', 'round', 'ceil'):
+        sampler = MISTSampler(rounding=rounding)
+        for num in (10, 17):
+            start = torch.arange(num) * 20.0
+            boxes = torch.stack([start, 0 * start, start + 10, 0 * start + 10], 1)
+            got = sampler(boxes, torch.rand(num, 1), torch.tensor([1]))
+            picked[rounding, num] = len(got.picked)
+    assert picked['floor', 10] == 1 and picked['round', 10] == 2 and picked['ceil', 10] == 2
+    assert picked['floor', 17] == 2 and picked['round', 17] == 3 and picked['ceil', 17] == 3
+
+
 @pytest.mark.parametrize(
     'option, message',
     [
@@ -144,6 +179,7 @@ def test_small_bags_and_equal_scores(num, y):
         (dict(suppress_by='none'), "suppress_by must be one of .*, got 'none'"),
         (dict(conflict='first'), "conflict must be one of .*, got 'first'"),
         (dict(top_ratio=0.0), r'top_ratio must be in \(0, 1\], got 0.0'),
+        (dict(top_ratio=1.5), r'top_ratio must be in \(0, 1\], got 1.5'),
         (dict(nms_iou_thr=0.0), r'nms_iou_thr must be in \(0, 1\], got 0.0'),
     ],
 )

@@ -193,3 +193,25 @@ def test_bad_input():
         loss(torch.zeros(3, 2), avg_factor=2, reduction_override='sum')
     with pytest.raises(ValueError, match='reduction'):
         loss(torch.zeros(3, 2), reduction_override='max')
+
+
+def test_defaults():
+    z = torch.tensor([-2.0, 0.4, 3.0], requires_grad=True)
+    options = dict(gamma=4.0, alpha=0.25, tau1=0.5, tau2=0.5)
+    expected = weighted_entropy(z, **options, detach_modulator=True)
+    assert torch.equal(weighted_entropy(z), expected)
+    loss = WeightedEntropyLoss(use_sigmoid=True)(z[:, None])
+    torch.testing.assert_close(loss, expected.mean())
+    (past,) = torch.autograd.grad(loss, z)
+    torch.testing.assert_close(past, torch.autograd.grad(expected.mean(), z)[0])
+    WeightedEntropyLoss(alpha=0.0, tau1=0.0, tau2=1.0), WeightedEntropyLoss(alpha=1.0)  # allowed
+
+
+def test_divisors():
+    """One probability is divided by one; what a head divides by may be 0."""
+    loss, z = WeightedEntropyLoss(gamma=0, alpha=0.5, use_sigmoid=True), torch.zeros(1, 1)
+    one = loss(z, weight=torch.ones(1, dtype=torch.float64))
+    assert one.dtype == torch.float32 and one.item() == pytest.approx(LN2 / 2)
+    assert loss(z).item() == pytest.approx(LN2 / 2)
+    assert loss(z, avg_factor=4).item() == pytest.approx(LN2 / 8)
+    assert 1e6 * LN2 < loss(z, avg_factor=0).item() < math.inf

@@ -52,7 +52,7 @@ def test_image_bce_is_finite_at_zero_and_one():
     phi = torch.tensor([[0.0, 1.0 + 1e-6, 1.0]], requires_grad=True)
     loss = image_bce(phi, torch.tensor([[1, 0, 1]]))
     loss.sum().backward()
-    assert loss.item() == pytest.approx(-2 * math.log(1e-6), rel=2e-2)
+    assert loss.item() == pytest.approx(-math.log(1e-6) - math.log(17 * 2**-24), rel=1e-5)
     assert phi.grad.isfinite().all()
 
 
@@ -89,5 +89,39 @@ def test_half_precision_logits_give_float32_scores(dtype):
     f = torch.tensor([[60.0, -60.0], [0.0, 0.0]], dtype=dtype, requires_grad=True)
     scores = wsddn_scores(f, f, [2])
     assert scores.dtype == torch.float32
+    rough = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    exact = wsddn_scores(rough.float(), rough.float(), [5])
+    torch.testing.assert_close(wsddn_scores(rough, rough, [5]), exact, rtol=1e-6, atol=0)
     image_bce(image_scores(scores, [2]), torch.tensor([[1, 1]])).sum().backward()
     assert f.grad.isfinite().all()
+    phi = torch.tensor([[0.75, 0.125]], dtype=dtype)
+    with torch.autocast('cpu', dtype):  # which refuses this loss
+        loss = image_bce(phi, torch.tensor([[1, 0]]))
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, -torch.tensor([0.75 * 0.875]).log())
+
+
+@pytest.mark.parametrize(
+    'options',
+    [dict(), dict(reduction='mean'), dict(positive_only=True), dict(eps=0.25)],
+)
+def test_options_of_the_loss(options):
+    head, y = WSDDNHead(6, 3, **options), torch.tensor([[1, 0, 1]])
+    scores = torch.tensor([[0.0, 0.2, 0.1], [0.0, 0.3, 0.3]])
+    expected = image_bce(scores.sum(0)[None], y, **options)[0]
+    torch.testing.assert_close(head.loss(scores, y, [2]), expected)
+    others = [dict(), dict(reduction='mean'), dict(positive_only=True), dict(eps=0.25)]
+    values = {image_bce(scores.sum(0)[None], y, **other).item() for other in others}
+    assert len(values) == 4
+
+
+def test_weights_at_the_start():
+    torch.manual_seed(0)
+    head = WSDDNHead(1000, 20)
+    head.init_weights()
+    for layer in (head.fc_cls, head.fc_det):
+        assert layer.weight.std().item() == pytest.approx(0.01, rel=0.05)
+        assert not layer.bias.any()
+    head = WSDDNHead(1000, 20, init_cfg=dict(type='Constant', layer='Linear', val=2.0))
+    head.init_weights()
+    assert (head.fc_cls.weight == 2).all() and (head.fc_det.weight == 2).all()

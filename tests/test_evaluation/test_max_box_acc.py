@@ -218,6 +218,9 @@ def test_resized_boxes():
         box = random_objects(rng, *size[::-1])[0]
         expected = [int(float(box[i]) * 224.0 / float(size[i % 2])) for i in range(4)]
         assert resize_boxes(box, tuple(size)).tolist() == [expected]
+        twice = np.array([box, box], np.uint16)  # too narrow for the products
+        assert resize_boxes(twice, tuple(size)).tolist() == [expected] * 2
+    assert resize_boxes(np.zeros((0, 4)), (9, 9)).shape == (0, 4)
 
 
 def test_wrong_input():

@@ -125,6 +125,9 @@ def test_two_processes_equal_one(make_case, run_two_processes, tmp_path, monkeyp
         for grads, _ in results:
             assert grads.keys() == expected.keys()
             for name, grad in grads.items():
+                if name.endswith('fc_det.bias'):  # no softmax over proposals sees it: all rounding
+                    assert max(grad.abs().max(), expected[name].abs().max()) < 1e-6
+                    continue
                 scale = expected[name].abs().max().item()
                 torch.testing.assert_close(
                     grad, expected[name], rtol=1e-4, atol=1e-4 * scale + 1e-9, msg=f'{case} {name}'

@@ -44,6 +44,11 @@ def test_largest_component(connectivity):
 
 def test_corners_join_with_8_only():
     mask = np.eye(3, dtype=bool)
+    for connectivity in (4, 8):
+        assert largest_component(mask, connectivity).dtype == bool
+        assert largest_component(mask & False, connectivity).dtype == bool
+        for one in (mask, mask & False):
+            assert component_box(one, (6, 9), connectivity)[0].dtype == np.float64
     assert largest_component(mask).sum() == 3
     assert np.argwhere(largest_component(mask, 4)).tolist() == [[0, 0]]
     with pytest.raises(ValueError, match='must be 4 or 8, got 6'):

@@ -95,6 +95,23 @@ def test_sign_does_not_depend_on_the_solver():
     assert np.corrcoef(heat.ravel(), features.mean(1).double().ravel())[0, 1] > 0
 
 
+@pytest.mark.parametrize('sign', [1, -1])
+def test_sign_of_a_sum_near_zero(sign):
+    """Cells t (1, -0.8): the component is (1, -0.8) over its length, whose sum is 0.16."""
+    t = sign * torch.arange(6.0).reshape(1, 1, 2, 3)
+    found = streamed(torch.cat([t, -0.8 * t], dim=1), 1)
+    np.testing.assert_allclose(found.component, np.array([1, -0.8]) / np.sqrt(1.64), rtol=1e-6)
+    assert found.share == pytest.approx(1)
+
+
+def test_small_variance_is_no_rounding():
+    features = make_features().double() * 1e-4 + 100
+    _, component, share = reference(features)
+    found = streamed(features, 4)
+    np.testing.assert_allclose(found.component, component, atol=1e-2)
+    assert found.share == pytest.approx(share, rel=1e-2)
+
+
 def test_hand_computed():
     """Cells (1, 1), (3, 3), (2, 2), (2, 4): covariance [[0.5, 0.5], [0.5, 1.25]]."""
     features = torch.tensor([[[[1.0, 3.0]], [[1.0, 3.0]]], [[[2.0, 2.0]], [[2.0, 4.0]]]])
@@ -115,6 +132,8 @@ def test_equal_cells_have_no_component():
         cell = torch.rand(6, 1, 1, generator=torch.Generator().manual_seed(seed))
         found = streamed(cell.expand(3, 6, 5, 7), 2)
         assert not found.component.any() and found.share == 0
+    found = streamed(torch.zeros(2, 3, 2, 2), 1)
+    assert not found.component.any() and found.share == 0
     one = streamed(torch.rand(1, 6, 1, 1), 1)  # one image with one cell
     assert one.cells == 1 and not one.component.any()
 
@@ -123,7 +142,7 @@ def test_errors():
     with pytest.raises(ValueError, match='no images'):
         FeatureSums(3).statistics()
     with pytest.raises(ValueError, match='NaN or infinity'):
-        FeatureSums(1).update(torch.tensor([[[[1.0, float('nan')]]]]))
+        FeatureSums(2).update(torch.tensor([[[[1.0, 2.0]], [[1.0, float('nan')]]]]))
     statistics = DDTStatistics(np.zeros(3), np.zeros(3), 0.0, 1)
     with pytest.raises(ValueError, match='3 channels for features of 4'):
         heat_maps(torch.zeros(1, 4, 2, 2), statistics)

@@ -15,6 +15,7 @@ from wsl_plugins.models.seg_heads import (
     segmentation_loss,
     segmentation_prior,
 )
+from wsl_plugins.models.seg_heads.collaboration import batch_prior, map_bags
 
 from mmdet.structures.bbox import bbox2roi
 
@@ -180,6 +181,19 @@ def test_instruction_carries_no_gradient(make_sdcn, make_batch):
             losses['loss_seg'], parameter, retain_graph=True, allow_unused=True
         )
         assert grad is None
+
+
+def test_prior_of_a_trained_model(make_sdcn, make_batch):
+    """What multiplies the MIL scores in training, for tools that ask for it."""
+    model = make_sdcn(prior=dict(tau0=0.25)).eval()
+    images, samples = prepared(model, make_batch(SIZES, COUNTS, LABELS))
+    prior = model.prior_of(images, samples)
+    assert prior.shape == (sum(COUNTS), 3) and not prior.requires_grad
+    taps = model.backbone(images)
+    bags = map_bags(model.seg_head(taps), samples, images.shape[-2:])
+    assert torch.equal(prior, batch_prior(*bags, tau0=0.25)) and prior.unique().numel() > 3
+    model.seg_to_det = False
+    assert model.prior_of(images, samples) is None
 
 
 def test_a_plain_detector_predicts_the_same(make_sdcn, make_detector, make_batch):

@@ -7,7 +7,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar o
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench docs audit lint format clean
+.PHONY: help setup demo test test-slow coverage mutation bench docs audit lint format clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,15 @@ test: setup ## Run the tests (without the slow ones)
 
 test-slow: setup ## Run the slow tests (the commands of the documents: make docs)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m slow --ignore tests/test_runnable_documents.py
+
+coverage: setup ## Run the tests, those of commands too, and report lines and branches of wsl_plugins that none reaches
+	rm -rf work_dirs/coverage
+	OMP_NUM_THREADS=1 $(PY) -m coverage run -m pytest -n 2
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+
+mutation: setup ## Change the code of samplers, losses, metrics and DDT: which changes does no test notice? (more than an hour)
+	$(PY) tests/mutation
 
 bench: setup ## Measure speed and memory, write docs/benchmarks.md (QUICK=1: only see that all of it runs)
 	$(PY) benchmarks/page.py $(if $(QUICK),--quick --out work_dirs/benchmarks/quick.md,--out docs/benchmarks.md)

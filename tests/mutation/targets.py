@@ -1,6 +1,7 @@
 """Which tests must notice a change of which file: the quick ones first."""
 
 _MODELS, _METRICS = 'wsl_plugins/models', 'wsl_plugins/evaluation/functional'
+_TRANSFORMS = 'wsl_plugins/datasets/transforms'
 _LABELS, _BOXES = f'{_MODELS}/pseudo_labels', 'wsl_plugins/pseudo_boxes'
 
 TARGETS = {
@@ -21,6 +22,8 @@ TARGETS = {
     f'{_MODELS}/seg_heads/heat_map.py': 'test_models/test_seg_heat_map',
     f'{_METRICS}/box_accuracy.py': 'test_evaluation/test_max_box_acc test_properties/test_metrics',
     f'{_METRICS}/pixel_ap.py': 'test_evaluation/test_pixel_ap test_properties/test_metrics',
+    f'{_METRICS}/iou.py': 'test_evaluation/test_loc_accuracy test_evaluation/test_error_modes '
+    'test_properties/test_metrics',
     f'{_METRICS}/corloc.py': 'test_evaluation/test_corloc test_properties/test_metrics',
     f'{_METRICS}/error_modes.py': 'test_evaluation/test_error_modes test_properties/test_metrics',
     f'{_METRICS}/repeated_recall.py': 'test_evaluation/test_repeated_recall',
@@ -34,4 +37,14 @@ TARGETS = {
     f'{_BOXES}/components.py': 'test_pseudo_boxes/test_components',
     f'{_BOXES}/passes.py': 'test_pseudo_boxes/test_generate',
     f'{_BOXES}/from_score_maps.py': 'test_pseudo_boxes/test_from_score_maps',
+    f'{_TRANSFORMS}/box_crops.py': 'test_datasets/test_box_crops test_properties/test_transforms',
+    f'{_TRANSFORMS}/fixed_crop.py': 'test_datasets/test_box_crops test_properties/test_transforms',
+    f'{_TRANSFORMS}/hide_and_seek.py': 'test_datasets/test_hide_and_seek',
+    f'{_TRANSFORMS}/loading.py': 'test_datasets/test_wsod_transforms '
+    'test_properties/test_transforms',
+    f'{_TRANSFORMS}/wrappers.py': 'test_datasets/test_wsod_transforms '
+    'test_properties/test_transforms',
+    'wsl_plugins/proposals/boxes.py': 'test_proposals/test_canonicalise test_properties/test_files',
+    'wsl_plugins/proposals/checks.py': 'test_proposals/test_proposal_io',
+    'wsl_plugins/proposals/io.py': 'test_proposals/test_proposal_io test_properties/test_files',
 }

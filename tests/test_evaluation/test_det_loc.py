@@ -90,7 +90,10 @@ def test_boxes_in_original_by_hand():
     got = boxes_in_original(boxes, (60, 80), (2.0, 4.0), (16, 8))
     assert got.tolist() == [[8, 2, 18, 12], [58, 32, 80, 60]]
     assert boxes_in_original(boxes, (60, 80)).tolist() == [[0, 0, 10, 10], [50, 30, 80, 60]]
-    assert boxes_in_original(np.zeros((0, 4)), (60, 80)).shape == (0, 4)
+    got = boxes_in_original([[-9.0, -2.0, 10.0, 10.0]], (60, 80), crop_offset=(5, 0))
+    assert got.tolist() == [[0, 0, 15, 10]]
+    for nothing in (np.zeros((0, 4)), []):
+        assert boxes_in_original(nothing, (60, 80)).shape == (0, 4)
 
 
 PIPELINE = [

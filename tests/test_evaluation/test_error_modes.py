@@ -100,8 +100,9 @@ def test_several_objects():
     assert error_modes(box, np.array([around, beside])).tolist() == [INSIDE]  # 25/75 with beside
     assert error_modes(box, np.array(beside_equal)).tolist() == [INSIDE]  # 0.2 and 10/50 = 0.2
     assert error_modes(box, np.array(beside_equal[::-1])).tolist() == [PARTIAL]
-    assert error_modes(box, np.zeros((0, 4))).tolist() == [NO_OVERLAP]
-    assert error_modes(np.zeros((0, 4)), np.array([around])).shape == (0,)
+    for nothing in (np.zeros((0, 4)), []):
+        assert error_modes(box, nothing).tolist() == [NO_OVERLAP]
+        assert error_modes(nothing, np.array([around])).shape == (0,)
 
 
 @pytest.mark.parametrize('seed', range(5))
@@ -143,6 +144,8 @@ def test_counts_against_loop(seed, score_thr):
         np.testing.assert_allclose(shares[:4, 0], corloc(np.array(rows), 0.5 + 1e-9)[:4])
 
 
-def test_frequencies_of_nothing():
+def test_frequencies_of_one_and_of_nothing():
+    shares = mode_frequencies(np.array([[0, 1, 0, 0, 0], [0, 0, 0, 0, 0]]))
+    assert shares[0].tolist() == shares[2].tolist() == [0, 1, 0, 0, 0]
     with pytest.raises(ValueError, match='error modes of no hypothesis at all'):
         mode_frequencies(np.zeros((3, 5), int))

@@ -64,6 +64,14 @@ def test_by_hand():
     np.testing.assert_allclose(np.unique(precision[kept]), [0.5, 2 / 3, 1])
 
 
+def test_one_is_more_than_the_last_bin():
+    """Scores of exactly 1 are before those of 0.9995, which share the bin of 0.999."""
+    mask = np.array([[1, 0]])
+    assert pixel_ap(score_histograms(np.array([[1.0, 0.9995]]), mask)) == 100
+    assert pixel_ap(score_histograms(np.array([[0.9995, 1.0]]), mask)) == 50
+    assert pixel_ap(score_histograms(np.array([[0.9995, 0.999]]), mask)) == 50
+
+
 def test_pooled_over_images():
     """One object pixel in image a, three in image b, which is wrong: not the mean of two APs."""
     first = score_histograms(np.array([[1.0, 0, 0, 0]]), np.array([[1, 0, 0, 0]]))
@@ -92,6 +100,6 @@ def test_wrong_input():
         score_histograms(np.zeros((2, 3)), np.zeros((3, 2)))
     for bad in (np.nan, 1.01, -0.01):
         with pytest.raises(ValueError, match='normalise'):
-            score_histograms(np.array([[bad]]), np.array([[1]]))
+            score_histograms(np.array([[0.5, bad]]), np.array([[1, 0]]))
     with pytest.raises(ValueError, match='without any object pixel'):
         pixel_ap(score_histograms(np.array([[0.5, 0.2]]), np.array([[0, 255]])))

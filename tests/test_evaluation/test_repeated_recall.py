@@ -37,8 +37,8 @@ def test_against_loop(seed):
         return np.concatenate([low, low + rng.integers(4, 9, (num, 2))], axis=1)
 
     truth, labels = boxes(6), rng.integers(0, 3, 6)
-    guesses, kinds = boxes(30), rng.integers(0, 3, 30)
-    scores = rng.integers(0, 8, 30) / 8  # ties
+    guesses, kinds = boxes(150), rng.integers(0, 3, 150)
+    scores = rng.integers(0, 8, 150) / 8  # ties
     expected = loop(
         list(zip(guesses.tolist(), scores, kinds, strict=True)),
         list(zip(truth.tolist(), labels, strict=True)),

@@ -86,11 +86,10 @@ class PseudoLabelSampler(metaclass=ABCMeta):
             raise ValueError(
                 f'{scores.shape[1]} columns of scores do not fit {num_classes} image labels'
             )
-        boxes = boxes.float()
-        scores = scores[:, :num_classes].float()
+        boxes, scores = boxes.float(), scores.float()
         classes = image_labels.nonzero().flatten().tolist()
         if not (num_boxes and classes):
-            none = torch.zeros(0, dtype=torch.long, device=boxes.device)
+            none = boxes.new_empty(0, dtype=torch.long)
             match = none.new_zeros(num_boxes)
             return PseudoLabels(
                 match + num_classes, scores.new_zeros(num_boxes), boxes, match, none, none
@@ -101,9 +100,7 @@ class PseudoLabelSampler(metaclass=ABCMeta):
             box_ious(pseudo_boxes, boxes), box_scores, picked_labels
         )
         labels = torch.where(foreground, picked_labels[match], num_classes)
-        weights = box_scores[match]
-        if self.ignore_iou_thr > 0:
-            weights = torch.where(best < self.ignore_iou_thr, 0, weights)
+        weights = torch.where(best < self.ignore_iou_thr, 0, box_scores[match])
         return PseudoLabels(labels, weights, pseudo_boxes[match], match, picked, picked_labels)
 
 

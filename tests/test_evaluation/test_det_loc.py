@@ -80,6 +80,7 @@ def test_accuracy_by_a_loop():
         assert got == pytest.approx(expected)
         one = det_loc_accuracy(hits, ranks, (1, 3), labels if per_class else None, multi=False)
         assert one == {name: got[name] for name in ('gt_known_loc', 'top1_loc', 'top3_loc')}
+    assert det_loc_accuracy(hits, ranks) == det_loc_accuracy(hits, ranks, (1, 5), None, True)
     for groups in (None, labels):
         without_k = det_loc_accuracy(hits, ranks, (), groups)
         assert set(without_k) == {'gt_known_loc', 'gt_known_loc_multi'}

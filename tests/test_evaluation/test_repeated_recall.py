@@ -37,13 +37,23 @@ def test_against_loop(seed):
         return np.concatenate([low, low + rng.integers(4, 9, (num, 2))], axis=1)
 
     truth, labels = boxes(6), rng.integers(0, 3, 6)
-    guesses, kinds = boxes(150), rng.integers(0, 3, 150)
-    scores = rng.integers(0, 8, 150) / 8  # ties
+    guesses, kinds = boxes(30), rng.integers(0, 3, 30)
+    scores = rng.integers(0, 8, 30) / 8  # ties
     expected = loop(
         list(zip(guesses.tolist(), scores, kinds, strict=True)),
         list(zip(truth.tolist(), labels, strict=True)),
     )
     assert repeated_recall(guesses, scores, kinds, truth, labels) == expected
+
+
+def test_the_first_of_equal_scores_are_the_best():
+    two, count = np.array([[0, 0, 9, 9], [20, 0, 29, 9]]), 300
+    guesses = np.tile([50, 50, 60, 60], (count, 1))
+    guesses[[1, 3]] = two
+    scores, zeros = np.arange(count) % 2 / 2, np.zeros(count, int)
+    assert repeated_recall(guesses, scores, zeros, two, np.zeros(2, int)) == (2, 2)
+    guesses[[3, 5]] = guesses[[5, 3]]
+    assert repeated_recall(guesses, scores, zeros, two, np.zeros(2, int)) == (1, 2)
 
 
 def evaluate(images):

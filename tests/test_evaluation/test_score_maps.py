@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from wsl_plugins.evaluation.functional.score_maps import (
+    check_score_map,
     find_score_map,
     load_score_map,
     normalize_score_map,
@@ -17,6 +18,16 @@ def test_normalize_by_hand():
     got = normalize_score_map(np.array([[-1, 0], [1, 3]]))
     np.testing.assert_array_equal(got, [[0, 0.25], [0.5, 1]])
     assert got.dtype == np.float64
+    thirds = np.array([[0, 1], [2, 3]], np.float32)
+    np.testing.assert_array_equal(normalize_score_map(thirds), [[0, 1 / 3], [2 / 3, 1]])
+
+
+def test_smallest_size():
+    assert resize_score_map(np.random.rand(3, 4), 1).tolist() == [[0]]
+    with pytest.raises(ValueError, match='at least 1, got 0'):
+        resize_score_map(np.random.rand(3, 4), 0)
+    with pytest.raises(ValueError, match='^score map: score map must be floating point, got int'):
+        check_score_map(np.zeros((2, 2), int))
 
 
 @pytest.mark.parametrize('value', [0, 7.5, -2])

@@ -61,6 +61,16 @@ def test_by_hand():
     assert got.item() == pytest.approx((0.9162907 + 0.1732868) / 4, rel=1e-5)
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision_is_computed_in_float32(dtype):
+    generator = torch.Generator().manual_seed(0)
+    logits = (5 * torch.randn(40, 4, generator=generator)).to(dtype)
+    targets = (*random_targets(generator, 40), 4)
+    found = cluster_cross_entropy(logits, *targets)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, cluster_cross_entropy(logits.float(), *targets))
+
+
 def test_gradient():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(9, 4, generator=generator, dtype=torch.float64, requires_grad=True)

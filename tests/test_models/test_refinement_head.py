@@ -80,6 +80,37 @@ def test_box_loss_equals_the_loop(num, agnostic, normalize):
         assert deltas.grad.isfinite().all()
 
 
+def test_weights_at_the_start():
+    torch.manual_seed(0)
+    for agnostic in (False, True):
+        head = RefinementHead(1000, 20, with_reg=True, reg_class_agnostic=agnostic)
+        head.init_weights()
+        assert head.fc_cls.weight.std().item() == pytest.approx(0.01, rel=0.05)
+        assert head.fc_reg.weight.std().item() == pytest.approx(0.001, rel=0.05)
+        assert not head.fc_cls.bias.any() and not head.fc_reg.bias.any()
+    head = RefinementHead(1000, 20)
+    head.init_weights()
+    assert head.fc_cls.weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert head.fc_reg is None
+    head = RefinementHead(8, 2, init_cfg=dict(type='Constant', layer='Linear', val=2.0))
+    head.init_weights()
+    assert (head.fc_cls.weight == 2).all()
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision_is_computed_in_float32(dtype):
+    generator = torch.Generator().manual_seed(0)
+    head = RefinementHead(6, CLASSES, with_reg=True)
+    boxes, matched = (random_boxes(12, generator) for _ in range(2))
+    labels = torch.randint(0, CLASSES + 1, (12,), generator=generator)
+    targets = [make_targets(labels, torch.rand(12, generator=generator), matched)]
+    halves = [torch.randn(12, n, generator=generator).to(dtype) for n in (4, 4 * CLASSES)]
+    found = head.loss(halves, [boxes], targets)
+    exact = head.loss([x.float() for x in halves], [boxes], targets)
+    for name, value in exact.items():
+        assert found[name].dtype == torch.float32 and torch.equal(found[name], value)
+
+
 def test_only_the_labels_class_learns_and_background_never():
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10], [5, 5, 5, 9]])
     targets = make_targets(

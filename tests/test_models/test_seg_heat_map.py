@@ -128,3 +128,11 @@ def test_top_count():
     for fraction in (0, 1.1):
         with pytest.raises(ValueError, match='must lie in'):
             top_count(10, fraction)
+
+
+def test_scores_of_very_different_size():
+    boxes = torch.tensor([[0, 0, 2, 1], [1, 0, 3, 1]])
+    scores = torch.tensor([[1e-12, 0.0], [0.5, 1e-30]])
+    maps = detection_heat_map(boxes, scores, torch.tensor([1, 1]), (1, 4))[:, 0]
+    torch.testing.assert_close(maps[0], torch.tensor([2e-12, 1.0, 1.0, 0.0]), rtol=0, atol=1e-11)
+    assert maps[1].tolist() == [0, 1, 1, 0] and maps[2, 3] == 1

@@ -139,3 +139,33 @@ def test_segmentation_loss_without_label_and_with_probability_zero():
     loss = segmentation_loss(maps, targets)
     loss.backward()
     assert loss.item() == pytest.approx(12 * math.log(10) / 2) and maps.grad.isfinite().all()
+
+
+def test_two_images_of_three_classes():
+    """Not as many images as classes."""
+    index, channel = masked_channels(LABELS[:2], background=True)
+    inside, outside = adversarial_targets(LABELS[:2], index, channel)
+    assert inside.dtype == outside.dtype == torch.float32
+    assert inside.tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    assert outside.tolist() == [[0, 0, 1], [1, 0, 0], [1, 0, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision_is_computed_in_float32(dtype):
+    index, channel = masked_channels(LABELS, background=True)
+    logits = [random_logits(6, seed).to(dtype) for seed in (0, 1)]
+    whole = random_logits(3, 2).to(dtype)
+    maps = [
+        torch.rand(4, 5, 6, generator=torch.Generator().manual_seed(n)).softmax(0).to(dtype)
+        for n in range(3)
+    ]
+    targets = [torch.arange(30).reshape(5, 6) % 4] * 3
+    for loss, halves, rest in (
+        (adversarial_loss, logits, (LABELS, index, channel)),
+        (classifier_loss, (whole, logits[0]), (LABELS, index)),
+        (lambda *m: map_classification_loss(m, LABELS), maps, ()),
+        (lambda *m: segmentation_loss(m, targets), maps, ()),
+    ):
+        found = loss(*halves, *rest)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, loss(*(x.float() for x in halves), *rest))

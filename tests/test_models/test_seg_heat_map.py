@@ -120,6 +120,7 @@ def test_labels_by_hand():
     assert tied[0, -1] == 0 and (tied != 1).all()
     with pytest.raises(ValueError, match='at most 255 maps'):
         heat_map_labels(torch.zeros(256, 1, 1))
+    assert heat_map_labels(torch.arange(255.0)[:, None, None]).tolist() == [[254]]
 
 
 def test_top_count():

@@ -118,6 +118,16 @@ def test_prior_against_flood_fill(device, connectivity, thr, tau0):
         assert len(parts) == len(ours)
 
 
+def test_defaults_and_thresholds_of_components():
+    """Half of the maximum does not count, corners join; a threshold of 0 takes all that is not 0."""
+    maps = torch.tensor([[[0.8, 0.4, 0.1], [0.0, 0.5, 0.0]]])
+    assert component_masks(maps)[0].int().tolist() == [[[1, 0, 0], [0, 1, 0]]]
+    assert component_masks(maps, 0)[0].int().tolist() == [[[1, 1, 1], [0, 1, 0]]]
+    assert len(component_masks(maps, connectivity=4)[0]) == 2
+    with pytest.raises(ValueError, match=r'must lie in \[0, 1\), got -0.5'):
+        component_masks(maps, -0.5)
+
+
 def test_connectivity_and_hand_computed_prior():
     maps = torch.zeros(1, 4, 4)
     maps[0, 0, 0] = maps[0, 1, 1] = 0.8

@@ -35,7 +35,7 @@ TARGETS = {
     f'{_METRICS}/score_maps.py': 'test_evaluation/test_score_maps test_properties/test_files',
     f'{_BOXES}/ddt.py': 'test_pseudo_boxes/test_ddt',
     f'{_BOXES}/components.py': 'test_pseudo_boxes/test_components',
-    f'{_BOXES}/passes.py': 'test_pseudo_boxes/test_generate',
+    f'{_BOXES}/passes.py': 'test_pseudo_boxes/test_ddt test_pseudo_boxes/test_generate',
     f'{_BOXES}/from_score_maps.py': 'test_pseudo_boxes/test_from_score_maps',
     f'{_TRANSFORMS}/box_crops.py': 'test_datasets/test_box_crops test_properties/test_transforms',
     f'{_TRANSFORMS}/fixed_crop.py': 'test_datasets/test_box_crops test_properties/test_transforms',

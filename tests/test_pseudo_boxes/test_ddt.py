@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from wsl_plugins.pseudo_boxes import ddt, passes
 from wsl_plugins.pseudo_boxes.components import component_box
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics, FeatureSums, heat_maps
 
@@ -136,6 +137,29 @@ def test_equal_cells_have_no_component():
     assert not found.component.any() and found.share == 0
     one = streamed(torch.rand(1, 6, 1, 1), 1)  # one image with one cell
     assert one.cells == 1 and not one.component.any()
+
+
+def test_sums_of_several_processes(monkeypatch):
+    """Two processes with the same images: twice the cells, the same statistics."""
+    features = make_features()
+    one, two = FeatureSums(7), FeatureSums(7)
+    one.update(features)
+    two.update(features)
+    monkeypatch.setattr(ddt, 'all_reduce', lambda value: value.mul_(2))
+    two.all_reduce()
+    found, expected = two.statistics(), one.statistics()
+    assert found.cells == 2 * expected.cells
+    np.testing.assert_allclose(found.component, expected.component, rtol=1e-12)
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    'rank, batches', [(0, [['a', 'b'], ['g']]), (1, [['c', 'd']]), (2, [['e', 'f']])]
+)
+def test_batches_of_a_process(monkeypatch, rank, batches):
+    monkeypatch.setattr(passes, 'get_rank', lambda: rank)
+    monkeypatch.setattr(passes, 'get_world_size', lambda: 3)
+    assert passes.own_batches(list('abcdefg'), 2) == batches
 
 
 def test_errors():

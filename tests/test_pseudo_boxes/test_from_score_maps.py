@@ -36,9 +36,12 @@ def test_boxes(maps, metadata):
     assert result.boxes['x/2.jpg'].tolist() == [[0, 0, 8, 8]]
     assert result.boxes['x/3.jpg'].tolist() == [[0, 0, 30, 40]]  # joined at corners
     assert [result.labels[i].tolist() for i in result.labels] == [[0], [1], [0]]
-    assert result.info['whole_image'] == 1 and result.info['threshold'] == 0.2
+    options = dict(method='score maps', threshold=0.2, connectivity=8)
+    assert result.info == dict(options, whole_image=1)
     lower = boxes_from_score_maps(maps, metadata, CLASSES, 0.19)
     assert lower.boxes['x/1.jpg'].tolist() == [[5, 5, 20, 10]]
+    lowest = boxes_from_score_maps(maps, metadata, CLASSES, 0)
+    assert lowest.boxes['x/1.jpg'].tolist() == [[5, 5, 20, 10]]
     higher = boxes_from_score_maps(maps, metadata, CLASSES, 0.5, connectivity=4)
     assert higher.boxes['x/1.jpg'].tolist() == [[0, 0, 5, 3]]
     assert higher.boxes['x/3.jpg'].tolist() == [[0, 0, 8, 10]]

@@ -130,6 +130,7 @@ def test_mean_over_classes_by_a_loop():
                 own = [i for i in range(30) if labels[i] == label]
                 shares.append(sum(bool(hits[i]) and ranks[i] < k for i in own) / len(own))
             assert got[name] == pytest.approx(100 * sum(shares) / len(shares))
+    assert mean_over_classes(hits, ranks, labels) == mean_over_classes(hits, ranks, labels, (1, 5))
 
 
 def change(path, edit):

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from wsl_plugins.models.mil_heads import RefinementHead
+from wsl_plugins.models.mil_heads import RefinementHead, weighted_cross_entropy
 from wsl_plugins.models.pseudo_labels import PseudoLabels
 
 CLASSES, STDS = 3, (0.1, 0.1, 0.2, 0.2)
@@ -92,6 +92,7 @@ def test_weights_at_the_start():
     head.init_weights()
     assert head.fc_cls.weight.std().item() == pytest.approx(0.01, rel=0.05)
     assert head.fc_reg is None
+    assert RefinementHead(8, 20, with_reg=True).fc_reg.out_features == 80
     head = RefinementHead(8, 2, init_cfg=dict(type='Constant', layer='Linear', val=2.0))
     head.init_weights()
     assert (head.fc_cls.weight == 2).all()
@@ -109,6 +110,11 @@ def test_half_precision_is_computed_in_float32(dtype):
     exact = head.loss([x.float() for x in halves], [boxes], targets)
     for name, value in exact.items():
         assert found[name].dtype == torch.float32 and torch.equal(found[name], value)
+    deltas = 0.1 * halves[1]
+    decoded = head.decode(boxes.to(dtype), deltas, (64, 96, 3))
+    assert torch.equal(decoded, head.decode(boxes.to(dtype).float(), deltas.float(), (64, 96)))
+    expected = weighted_cross_entropy(halves[0], labels, targets[0].weights, False)
+    torch.testing.assert_close(found['loss_cls'], expected)
 
 
 def test_only_the_labels_class_learns_and_background_never():

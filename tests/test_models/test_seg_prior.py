@@ -119,7 +119,7 @@ def test_prior_against_flood_fill(device, connectivity, thr, tau0):
 
 
 def test_defaults_and_thresholds_of_components():
-    """Half of the maximum does not count, corners join; a threshold of 0 takes all that is not 0."""
+    """Half of the maximum does not count, corners join; a threshold of 0 takes all above 0."""
     maps = torch.tensor([[[0.8, 0.4, 0.1], [0.0, 0.5, 0.0]]])
     assert component_masks(maps)[0].int().tolist() == [[[1, 0, 0], [0, 1, 0]]]
     assert component_masks(maps, 0)[0].int().tolist() == [[[1, 1, 1], [0, 1, 0]]]

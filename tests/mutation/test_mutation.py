@@ -1,6 +1,8 @@
 """Which changes are made, and that they are made where the tests look."""
 
 import ast
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -54,3 +56,24 @@ def test_files_and_tests_are_there():
         assert (ROOT / file).is_file(), file
         for test in tests.split():
             assert (ROOT / 'tests' / f'{test}.py').is_file(), test
+
+
+def run(*args):
+    command = [sys.executable, 'tests/mutation', *args]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_unknown_file():
+    done = run('nms')
+    assert done.returncode == 2 and 'no such file: nms; there are base, oicr_sampler' in done.stderr
+
+
+@pytest.mark.slow
+def test_command():
+    """Only changes that a GPU would notice survive, those of the autocast."""
+    done = run('image_bce')
+    assert done.returncode == 0, done.stderr
+    total = re.search(r"image_bce\.py: \{.*'killed': (\d+).*\} of (\d+)", done.stdout)
+    survivors = re.findall(r'^  wsl_plugins/\S+:(\d+): ', done.stdout, re.MULTILINE)
+    assert 30 < int(total[1]) <= int(total[2]) == int(total[1]) + len(survivors)
+    assert len(survivors) <= 2 and len(set(survivors)) <= 1

@@ -180,6 +180,24 @@ def test_a_box_that_every_draw_loses():
     np.testing.assert_allclose(results['gt_bboxes'], [[15, 10, 24, 40]])
 
 
+def test_the_centre_is_not_drawn():
+    """The largest crop of the ratios that were asked for, here squares."""
+    options = dict(scale=60, box_attempts=0, fallback='center', aspect_ratio_range=(1.0, 1.0))
+    crop = build('wsl_plugins.RandomResizedCropWithBox', **options)
+    for _ in range(10):
+        results = crop(drawn(80, 60, [(0, 0, 20, 60)]))
+        np.testing.assert_allclose(results['gt_bboxes'], [[0, 0, 10, 60]])
+
+
+def test_names_of_crops():
+    crop = build('wsl_plugins.RandomResizedCropWithBox', scale=9, min_kept=0.25)
+    text = repr(crop)
+    assert text.startswith('RandomResizedCropWithBox(scale=(9, 9), ')
+    assert text.endswith('min_kept=0.25, box_attempts=100, fallback=image)')
+    text = repr(build('wsl_plugins.FixedCrop', crop_size=9, position='top_left'))
+    assert text == "FixedCrop(crop_size=9, position='top_left')"
+
+
 def test_one_draw_less_or_more():
     """The draws stop at the first that keeps the box."""
     crop = build('wsl_plugins.RandomResizedCropWithBox', scale=60, box_attempts=3)
@@ -248,6 +266,7 @@ def test_bilinear_like_the_host():
     'kind, kwargs, message',
     [
         ('RandomResizedCropWithBox', dict(scale=9, min_kept=1.1), r'min_kept .* \[0, 1\], got 1.1'),
+        ('RandomResizedCropWithBox', dict(scale=9, min_kept=-0.5), r'min_kept .* got -0.5'),
         ('RandomResizedCropWithBox', dict(scale=9, box_attempts=-1), 'box_attempts .* got -1'),
         ('RandomResizedCropWithBox', dict(scale=9, fallback='no'), "fallback .*'center'.*'no'"),
         ('FixedCrop', dict(crop_size=0), 'crop_size .* got 0'),

@@ -56,6 +56,17 @@ def test_cells_are_independent(size):
     assert len({tuple(cells.ravel()) for cells in hidden}) == 16
 
 
+def test_defaults():
+    """Four by four cells, half of them hidden; any colour of bytes may be asked for."""
+    hidden = np.stack([hide(40, 40, seed).any(axis=2) for seed in range(60)])
+    cells = hidden[:, ::10, ::10]
+    assert (cells.repeat(10, axis=1).repeat(10, axis=2) == hidden).all()
+    assert abs(cells.mean() - 0.5) < 0.06 and (cells[:, 0, 0] != cells[:, 1, 0]).any()
+    assert hide(4, 4, drop_rate=1.0, fill=(0, 255, 0))[0, 0].tolist() == [0, 255, 0]
+    text = repr(TRANSFORMS.build(dict(type='wsl_plugins.HideAndSeek', fill=(1, 2, 3))))
+    assert text == 'HideAndSeek(drop_rate=0.5, cell_size=0.25, fill=(1, 2, 3))'
+
+
 def test_seed_and_colour():
     assert (hide(40, 40, 3) == hide(40, 40, 3)).all()
     assert (hide(40, 40, 3) != hide(40, 40, 4)).any()
@@ -73,6 +84,8 @@ def test_seed_and_colour():
         (dict(cell_size='4'), "cell_size .* got '4'"),
         (dict(fill=(1, 2)), 'fill .* got'),
         (dict(fill=(1, 2, 256)), 'fill .* got'),
+        (dict(fill=(-1, 2, 3)), 'fill .* got'),
+        (dict(cell_size=-0.5), 'cell_size .* got -0.5'),
     ],
 )
 def test_bad_arguments(kwargs, message):

@@ -56,6 +56,20 @@ def test_max_num_takes_the_best_and_keeps_their_order(max_num, kept):
     np.testing.assert_array_equal(scores, given[kept])
 
 
+def test_the_first_of_equal_scores_are_the_best():
+    boxes = (
+        np.tile(np.float32([0, 0, 0.5, 0.5]), (300, 1)) + np.arange(300, dtype=np.float32)[:, None]
+    )
+    kept, scores = load(dict(bboxes=boxes, scores=np.float32(np.arange(300) % 2)), max_num=3)
+    np.testing.assert_array_equal(kept, boxes[[1, 3, 5]])
+    assert scores.tolist() == [1, 1, 1]
+
+
+def test_name_of_the_choice():
+    transform = TRANSFORMS.build(dict(type='wsl_plugins.LoadWSODProposals', max_num=7))
+    assert repr(transform) == 'LoadWSODProposals(min_side=0, max_num=7, num_sample=None)'
+
+
 def test_max_num_without_scores():
     with pytest.raises(
         ValueError, match=r'max_num=3 for 5 proposals without scores of image a\.jpg'

@@ -31,6 +31,14 @@ def test_against_slow_loop(min_side, scored):
         assert got_scores.tolist() == [score for _, score in expected]
 
 
+def test_any_side_and_no_box():
+    """Boxes narrower than a pixel stay by default; clipping keeps the type."""
+    narrow = np.array([[0, 0, 0.25, 0.5]])
+    assert canonicalise(narrow)[0].tolist() == narrow.tolist()
+    assert canonicalise([])[0].shape == canonicalise(np.zeros((0, 4)))[0].shape == (0, 4)
+    assert canonicalise(np.array([[0, 0, 9, 9]], np.uint16), None, (5, 5))[0].dtype == np.uint16
+
+
 @pytest.mark.parametrize('scored', [False, True])
 def test_order_of_the_rows_does_not_matter(scored):
     generator = np.random.default_rng(1)

@@ -65,6 +65,13 @@ def test_whole_numbers_are_stored_small_and_others_exactly():
     assert ProposalFile.from_images({'a': [[0, 0, 65536, 1]]}).boxes_of('a')[0, 2] == 65536
 
 
+def test_types_do_not_depend_on_what_is_given():
+    ids, boxes = np.array(['a']), np.array([[0, 0, 1, 1]], np.int32)
+    proposals = ProposalFile(ids, np.array([0, 1], np.uint8), boxes, np.array([1]))
+    assert proposals.offsets.dtype == np.int64 and proposals.scores.dtype == np.float32
+    assert proposals.boxes.dtype == np.uint16
+
+
 def test_same_content_gives_same_bytes_at_any_time(tmp_path, monkeypatch):
     proposals = ProposalFile.from_images({'a': BOXES}, meta={'z': 1, 'a': 2})
     proposals.save(tmp_path / '1.npz')

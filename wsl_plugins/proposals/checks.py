@@ -29,8 +29,6 @@ def check_boxes(boxes: np.ndarray, name: str) -> np.ndarray:
 def _fits_uint16(boxes: np.ndarray) -> bool:
     if boxes.dtype == np.uint16:
         return True
-    if not np.isfinite(boxes).all():
-        return False
     whole = boxes == np.floor(boxes)
     return bool((whole & (boxes >= 0) & (boxes <= np.iinfo(np.uint16).max)).all())
 

@@ -1,6 +1,5 @@
 """Hide-and-Seek: hide random cells of a grid laid over the image."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -91,5 +90,4 @@ def _cell_of_pixel(side: int, cell_size: float) -> np.ndarray:
     """(side,) int: row or column of the grid that a pixel lies in, by its middle if fractional."""
     if isinstance(cell_size, int):
         return np.arange(side) // cell_size
-    cells = math.ceil(1 / cell_size - 1e-9)
-    return np.minimum(((np.arange(side) + 0.5) / side / cell_size).astype(int), cells - 1)
+    return ((np.arange(side) + 0.5) / side / cell_size).astype(int)

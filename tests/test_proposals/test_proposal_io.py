@@ -72,6 +72,14 @@ def test_types_do_not_depend_on_what_is_given():
     assert proposals.boxes.dtype == np.uint16
 
 
+@pytest.mark.parametrize('bad', [[5, 0, 5, 9], [0, 5, 9, 5], [6, 0, 5, 9], [0, 6, 9, 5]])
+def test_boxes_without_area(bad):
+    with pytest.raises(ValueError, match="^proposals: 1 bad boxes, the first in image 'b'"):
+        ProposalFile.from_images({'a': [], 'b': [[0, 0, 1, 1], bad], 'c': [[0, 0, 1, 1]]})
+    with pytest.raises(ValueError, match='^proposals: 1 bad boxes'):
+        ProposalFile(np.array(['a']), np.array([0, 1]), np.array([bad]))
+
+
 def test_same_content_gives_same_bytes_at_any_time(tmp_path, monkeypatch):
     proposals = ProposalFile.from_images({'a': BOXES}, meta={'z': 1, 'a': 2})
     proposals.save(tmp_path / '1.npz')

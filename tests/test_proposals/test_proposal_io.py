@@ -148,10 +148,11 @@ def test_scores_must_go_with_boxes():
 
 def test_select_keeps_order_scores_and_meta():
     images = {'a': BOXES[:2], 'b': BOXES[2:], 'c': BOXES[:0]}
-    proposals = ProposalFile.from_images(images, {'a': [3, 2], 'b': [1], 'c': []}, {'k': 1})
+    proposals = ProposalFile.from_images(images, {'a': [3, 2], 'b': [7], 'c': []}, {'k': 1})
     part = select(proposals, ['c', 'b'])
     assert part.ids.tolist() == ['c', 'b'] and part.meta == {'k': 1}
-    assert part.boxes_of('b').tolist() == [[1, 1, 2, 2]] and part.scores_of('b').tolist() == [1]
+    assert part.boxes_of('b').tolist() == [[1, 1, 2, 2]] and part.scores_of('b').tolist() == [7]
+    assert select(ProposalFile.from_images(images), ['b']).scores is None
     with pytest.raises(KeyError, match="'z'"):
         select(proposals, ['z'])
 

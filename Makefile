@@ -47,7 +47,7 @@ coverage: setup ## Run the tests, those of commands too, and report lines and br
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 
-mutation: setup ## Change the code of samplers, losses, metrics and DDT: which changes does no test notice? (more than an hour)
+mutation: setup ## Change the code of samplers, losses, metrics and DDT: which changes does no test notice? (about an hour)
 	$(PY) tests/mutation
 
 bench: setup ## Measure speed and memory, write docs/benchmarks.md (QUICK=1: only see that all of it runs)

@@ -37,6 +37,13 @@ BENCHMARKS = (
         'configs/mist/mist_demo.py --proposals 20 40 --size 96 128 --repeats 1',
     ),
     Benchmark(
+        'SDCN',
+        'A step of both players of SDCN against one of OICR on equal input. SDCN tests with its '
+        'detector alone, which has the parameters of OICR.',
+        'python benchmarks/sdcn_step.py --proposals 1000 --size 320 448 --repeats 2',
+        '--proposals 20 --size 96 128 --repeats 1',
+    ),
+    Benchmark(
         'Sequential batches',
         'A step with all proposals at once (vanilla) and in sub-batches (sequential), one process '
         'each; memory is what steps add to the loaded model. [How it works](sequential_batch.md).',

@@ -65,7 +65,7 @@ def main() -> None:
         )
     print(
         f'{args.proposals} proposals, {args.size[0]} x {args.size[1]} pixels, {args.device}, '
-        f'{torch.get_num_threads()} threads, median of {args.repeats}'
+        f'{torch.get_num_threads()} threads, median of {args.repeats}\n'
     )
     print_table(rows)
 

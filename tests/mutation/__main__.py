@@ -1,8 +1,9 @@
-"""Changes the code of the samplers, losses, metrics and of DDT a little, one change at a time, and
-runs the tests of the changed file. Prints the changes that no test notices: each asks for a test,
-or changes nothing that anybody could see. Run from the root of the repository:
+"""Changes the code of samplers, losses, metrics, DDT, transforms and proposal files a little, one
+change at a time, and runs the tests of the changed file. Prints the changes that no test notices:
+each asks for a test, or changes nothing that anybody could see. Run from the root of the
+repository:
 
-    python tests/mutation                     (all files: more than an hour)
+    python tests/mutation                     (all files: about an hour on two cores)
     python tests/mutation mist_sampler ddt    (files by name)"""
 
 import argparse

@@ -66,7 +66,7 @@ def test_image_bce_bad_input():
 def test_loss_is_the_mean_over_images_and_skips_empty_bags():
     head = WSDDNHead(6, 3)
     feats = torch.randn(7, 6, generator=torch.Generator().manual_seed(1))
-    y = torch.tensor([[1, 0, 1], [0, 0, 0], [0, 1, 0]])
+    y = torch.tensor([[1, 0, 1], [0, 1, 1], [0, 1, 0]])
     scores = head(feats, [3, 0, 4])
     phi = torch.stack([scores[:3].sum(0), scores[3:].sum(0)])
     expected = image_bce(phi, y[[0, 2]]).sum() / 3

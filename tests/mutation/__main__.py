@@ -16,11 +16,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
-    os.environ[name] = '1'  # threads do not outlive a fork
-
-from mutants import Mutant, mutants  # noqa: E402
-from targets import TARGETS  # noqa: E402
+from mutants import Mutant, mutants
+from targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = (  # before the first fork: only the code of this project is imported anew
@@ -106,6 +103,8 @@ def main() -> int:
     unknown = set(args.names) - set(known)
     if unknown:
         parser.error(f'no such file: {", ".join(sorted(unknown))}; there are {", ".join(known)}')
+    for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+        os.environ[name] = '1'  # threads do not outlive a fork
     for package in IMPORTED:
         importlib.import_module(package)
     total = Counter()

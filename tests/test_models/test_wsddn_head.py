@@ -67,10 +67,12 @@ def test_loss_is_the_mean_over_images_and_skips_empty_bags():
     head = WSDDNHead(6, 3)
     feats = torch.randn(7, 6, generator=torch.Generator().manual_seed(1))
     y = torch.tensor([[1, 0, 1], [0, 1, 1], [0, 1, 0]])
-    scores = head(feats, [3, 0, 4])
-    phi = torch.stack([scores[:3].sum(0), scores[3:].sum(0)])
-    expected = image_bce(phi, y[[0, 2]]).sum() / 3
-    torch.testing.assert_close(head.loss(scores, y, [3, 0, 4]), expected)
+    for first in (3, 6):
+        counts = [first, 0, 7 - first]
+        scores = head(feats, counts)
+        phi = torch.stack([scores[:first].sum(0), scores[first:].sum(0)])
+        expected = image_bce(phi, y[[0, 2]]).sum() / 3
+        torch.testing.assert_close(head.loss(scores, y, counts), expected)
 
 
 def test_background_column_has_target_zero():

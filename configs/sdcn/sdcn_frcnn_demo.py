@@ -7,8 +7,8 @@ model = dict(
         _delete_=True,
         type='StandardRoIHead',
         bbox_roi_extractor=dict(
-            type='SingleRoIExtractor',
-            roi_layer=dict(type='RoIPool', output_size=5),
+            type='wsl_plugins.SingleRoIExtractor',
+            roi_layer=dict(type='wsl_plugins.RoIPool', output_size=5),
             out_channels=64,
             featmap_strides=[4],
         ),

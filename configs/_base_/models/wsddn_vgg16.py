@@ -19,8 +19,8 @@ model = dict(
         in_channels=4096,
         num_classes=20,
         bbox_roi_extractor=dict(
-            type='SingleRoIExtractor',
-            roi_layer=dict(type='RoIPool', output_size=7),
+            type='wsl_plugins.SingleRoIExtractor',
+            roi_layer=dict(type='wsl_plugins.RoIPool', output_size=7),
             out_channels=512,
             featmap_strides=[8],
         ),

@@ -1,6 +1,15 @@
 from .fc_shared_head import FCSharedHead
 from .normalized_avg_pool import NormalizedAvgPool
 from .quality_bbox_head import QualityBBoxHead
+from .roi_pool import RoIPool
+from .single_roi_extractor import SingleRoIExtractor
 from .wsod_roi_head import WSODRoIHead
 
-__all__ = ['FCSharedHead', 'NormalizedAvgPool', 'QualityBBoxHead', 'WSODRoIHead']
+__all__ = [
+    'FCSharedHead',
+    'NormalizedAvgPool',
+    'QualityBBoxHead',
+    'RoIPool',
+    'SingleRoIExtractor',
+    'WSODRoIHead',
+]

@@ -33,7 +33,9 @@ class WSODRoIHead(BaseRoIHead):
     after that.
 
     Args:
-        bbox_roi_extractor: mmdet's RoI extractor.
+        bbox_roi_extractor: an RoI extractor of mmdet or of this package. Of the feature maps it
+            sees the first ``num_inputs``, one per stride, as in mmdet's heads; one without
+            ``num_inputs`` sees all.
         mil_head: e.g. ``dict(type='wsl_plugins.WSDDNHead')``; receives ``in_channels`` and
             ``num_classes`` from here.
         in_channels: D, length of a proposal's vector. A shared head that returns maps (ResNet's C5)
@@ -60,7 +62,8 @@ class WSODRoIHead(BaseRoIHead):
         >>> roi_head = dict(
         ...     type='wsl_plugins.WSODRoIHead', in_channels=4096, num_classes=20,
         ...     bbox_roi_extractor=dict(
-        ...         type='SingleRoIExtractor', roi_layer=dict(type='RoIPool', output_size=7),
+        ...         type='wsl_plugins.SingleRoIExtractor',
+        ...         roi_layer=dict(type='wsl_plugins.RoIPool', output_size=7),
         ...         out_channels=512, featmap_strides=[8]),
         ...     shared_head=dict(type='wsl_plugins.FCSharedHead'),
         ...     mil_head=dict(type='wsl_plugins.WSDDNHead'),
@@ -108,12 +111,27 @@ class WSODRoIHead(BaseRoIHead):
     def init_assigner_sampler(self) -> None:
         """Not used: the sampler of pseudo labels takes this role."""
 
+    def pooled_maps(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The maps that the extractor pools; an FPN may give more, for an RPN.
+
+        Raises:
+            ValueError: there are fewer maps than the extractor has strides.
+        """
+        number = getattr(self.bbox_roi_extractor, 'num_inputs', None)
+        if number is not None and len(x) < number:
+            raise ValueError(
+                f'bbox_roi_extractor has {number} featmap_strides, the backbone or neck gives '
+                f'{len(x)} feature maps: one stride per map is needed'
+            )
+        return x[:number]
+
     def roi_features(self, x: tuple[Tensor, ...], rois: Tensor) -> Tensor:
         """The RoI path: feature maps and rois (R, 5) to vectors (R, D).
 
         Pooling runs in float32: the extractor casts rois to the type of the features, and a
         coordinate of 600 px is off by up to 2 px in bfloat16.
         """
+        x = self.pooled_maps(x)
         pooled = self.bbox_roi_extractor(tuple(feat.float() for feat in x), rois)
         if not len(rois):  # the backbone stays in the graph: DDP waits for its gradients
             pooled = pooled + sum(feat.sum() for feat in x) * 0
@@ -176,7 +194,7 @@ class WSODRoIHead(BaseRoIHead):
         if self.drop_layer is not None:
             self.drop_layer.start_step()
             if self.drop_layer.level == 'image':
-                x = tuple(self.drop_layer(feat) for feat in x)
+                x = tuple(self.drop_layer(feat) for feat in self.pooled_maps(x))
         feats = self.roi_features(x, bbox2roi(boxes))
         mil_scores = self.mil_scores(feats, counts, prior)
         losses = dict(loss_mil=self.mil_head.loss(mil_scores, image_labels, counts))

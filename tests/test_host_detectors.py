@@ -145,3 +145,43 @@ def test_trains_one_step_and_predicts(config, amp):
         found = result.pred_instances
         assert len(found) > 0 and found.bboxes.shape == (len(found), 4)
         assert torch.isfinite(found.bboxes).all() and found.scores.max() <= 1
+
+
+def weakly_fast_rcnn() -> dict:
+    """The same with our RoI head."""
+    model = fast_rcnn()
+    model.roi_head = dict(
+        type='wsl_plugins.WSODRoIHead',
+        in_channels=WIDTH,
+        num_classes=80,
+        bbox_roi_extractor=model.roi_head.bbox_roi_extractor,
+        shared_head=dict(
+            type='wsl_plugins.FCSharedHead', in_channels=WIDTH, fc_channels=(WIDTH,), dropout=0.0
+        ),
+        mil_head=dict(type='wsl_plugins.WSDDNHead'),
+        refine_head=dict(type='wsl_plugins.RefinementHead'),
+    )
+    return model
+
+
+@pytest.mark.parametrize(
+    ('config', 'proposals'), [(fast_rcnn, True), (weakly_fast_rcnn, True), (weakly_fast_rcnn, False)]
+)
+def test_a_level_that_is_not_pooled_learns_nothing(config, proposals):
+    """As mmdet's Fast R-CNN, ours gives the convolution of a fifth level no gradient; with images
+    without proposals neither, since processes must reduce the same parameters."""
+    init_default_scope('mmdet')
+    cfg = config()
+    cfg.neck.add_extra_convs = 'on_output'  # else the fifth level is a maximum of the fourth
+    torch.manual_seed(0)
+    model = MODELS.build(cfg).train()
+    batch = _batch()
+    for sample in batch['data_samples']:
+        sample.image_labels = torch.zeros(80, dtype=torch.long).index_fill_(0, torch.tensor(5), 1)
+        if not proposals:
+            sample.proposals = sample.proposals[:0]
+    data = model.data_preprocessor(batch, training=True)
+    model.parse_losses(model(**data, mode='loss'))[0].backward()
+    named = model.named_parameters()
+    idle = {name for name, p in named if p.requires_grad and p.grad is None}
+    assert idle == {'neck.fpn_convs.4.conv.weight', 'neck.fpn_convs.4.conv.bias'}

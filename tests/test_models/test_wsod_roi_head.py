@@ -163,6 +163,40 @@ def test_pooling_keeps_box_coordinates_in_bfloat16(make_detector, make_batch):
     torch.testing.assert_close(got, expected.mean((2, 3)))
 
 
+class EveryMap(torch.nn.Module):
+    """An extractor of one's own, without ``num_inputs``: the mean over each map, side by side."""
+
+    def forward(self, feats, rois):
+        means = torch.cat([feat.mean(dim=(2, 3)) for feat in feats], dim=1)
+        return means[rois[:, 0].long()]
+
+
+def test_an_extractor_without_num_inputs_sees_every_map(make_detector):
+    head = make_detector().roi_head
+    head.bbox_roi_extractor, head.shared_head = EveryMap(), torch.nn.Identity()
+    maps = tuple(torch.full((2, 4, 8 // n, 8 // n), float(n)) for n in (1, 2, 4))
+    got = head.roi_features(maps, torch.tensor([[1.0, 0, 0, 9, 9]]))
+    assert got.tolist() == [[1.0] * 4 + [2.0] * 4 + [4.0] * 4]
+
+
+def test_fewer_maps_than_strides_are_refused(make_detector):
+    head = make_detector().roi_head
+    head.bbox_roi_extractor.featmap_strides = [4, 8, 16]
+    with pytest.raises(ValueError, match='has 3 featmap_strides, .* gives 1 feature maps'):
+        head.roi_features((torch.rand(1, 32, 4, 4),), torch.tensor([[0.0, 0, 0, 9, 9]]))
+
+
+def test_layers_on_the_image_see_the_pooled_maps_only(make_detector, make_batch):
+    head = make_detector(drop_layer=dict(type='wsl_plugins.SpatialDropout')).roi_head
+    batch = make_batch([(64, 64)], [5], LABELS[:1])
+    maps = (torch.rand(1, 32, 4, 4), torch.rand(1, 32, 2, 2))
+    seen = []
+    head.drop_layer.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    samples = batch['data_samples']
+    head.loss(maps, [sample.proposals for sample in samples], samples)
+    assert seen == [(1, 32, 4, 4)]
+
+
 def test_branches_are_initialised(make_detector):
     model = make_detector(std=None)
     for linear in (

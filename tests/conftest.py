@@ -77,6 +77,22 @@ def random_boxes(
     return torch.cat([start, start + size], dim=1)
 
 
+def every_size(height: int, width: int) -> torch.Tensor:
+    """(R, 4) boxes xyxy from one pixel to the whole image: boxes around the limits of an FPN's
+    levels (112, 224, 448; the whole image of 1333 x 800 is beyond 896), lines, random ones."""
+    boxes = [[0, 0, width, height], [0, 0, 1, 1], [width - 1, height - 1, width, height]]
+    boxes += [[0, 0, width, 1], [width - 1, 0, width, height]]
+    boxes += [[7, 5, 7 + side, 5 + side] for side in (20, 111, 112, 223, 224, 447, 448)]
+    some = random_boxes(8, height, width, torch.Generator().manual_seed(height))
+    return torch.cat([torch.tensor(boxes, dtype=torch.float32), some])
+
+
+@pytest.fixture
+def boxes_of_every_size():
+    """:func:`every_size`, for tests."""
+    return every_size
+
+
 @pytest.fixture
 def make_detector():
     """Build the small detector; ``detector`` changes its settings, keyword arguments go to its RoI

@@ -165,7 +165,8 @@ def weakly_fast_rcnn() -> dict:
 
 
 @pytest.mark.parametrize(
-    ('config', 'proposals'), [(fast_rcnn, True), (weakly_fast_rcnn, True), (weakly_fast_rcnn, False)]
+    ('config', 'proposals'),
+    [(fast_rcnn, True), (weakly_fast_rcnn, True), (weakly_fast_rcnn, False)],
 )
 def test_a_level_that_is_not_pooled_learns_nothing(config, proposals):
     """As mmdet's Fast R-CNN, ours gives the convolution of a fifth level no gradient; with images

@@ -1,35 +1,16 @@
-"""The configuration in the README trains a step inside one of mmdet's own configs."""
+"""The configuration in the README, and the files that documents name."""
 
 import re
 from pathlib import Path
 
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-
-from mmdet.registry import MODELS
-
 ROOT = Path(__file__).parents[1]
-FAST_RCNN = 'mmdet::fast_rcnn/fast-rcnn_r50_fpn_1x_coco.py'
 
 
-def test_mixing_into_fast_rcnn(tmp_path, make_batch):
+def test_mixing_into_mmdet_is_the_config_of_the_project():
+    """It trains a step in ``test_projects_examples.py``."""
     (block,) = re.findall(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL)
-    path = tmp_path / 'config.py'
-    path.write_text(block.replace('my_fast_rcnn.py', FAST_RCNN))
-    cfg = Config.fromfile(path)
-    cfg.model.backbone.init_cfg = None
-    init_default_scope('mmdet')
-    model = MODELS.build(cfg.model)
-    init_default_scope('mmengine')
-    labels = torch.zeros(2, 20, dtype=torch.long)
-    labels[:, 3] = 1
-    batch = make_batch([(64, 96), (96, 64)], [6, 9], labels.tolist())
-    data = model.train().data_preprocessor(batch, training=True)
-    loss, values = model.parse_losses(model.loss(data['inputs'], data['data_samples']))
-    loss.backward()
-    assert set(values) == {'loss', 'loss_mil', 's0.loss_cls', 's1.loss_cls', 's2.loss_cls'}
-    assert model.backbone.layer4[0].conv1.weight.grad.abs().sum() > 0
+    project = ROOT / 'projects' / 'mixing_mist_into_mmdet'
+    assert block == (project / 'fast-rcnn_r50_fpn_mist_1x_coco.py').read_text()
 
 
 def test_files_that_documents_name_exist():

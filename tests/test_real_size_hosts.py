@@ -19,7 +19,6 @@ from wsl_plugins.engine.hooks import SequentialBatchHook
 import mmdet
 from mmdet.models.roi_heads import CascadeRoIHead
 from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
 
 CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'
 FAST = 'fast_rcnn/fast-rcnn_r50_fpn_1x_coco.py'
@@ -39,40 +38,21 @@ def mmdet_scope():
     init_default_scope('mmengine')
 
 
-# ---- images and proposals
+@pytest.fixture
+def batch_of(make_batch, boxes_of_every_size):
+    """Images with proposals, and image labels or boxes to learn from."""
 
+    def make(images: int = 1, boxes: bool = False) -> dict:
+        batch = make_batch(SIZES[:images], [0] * images, [[1, 0, 1]] * images)
+        for sample in batch['data_samples']:
+            found = boxes_of_every_size(*sample.img_shape)
+            sample.proposals = InstanceData(bboxes=found, scores=torch.ones(len(found)))
+            if boxes:
+                sample.gt_instances.bboxes = found[[0, 1, 8, 11]]
+                sample.gt_instances.labels = torch.tensor([0, 1, 2, 0])
+        return batch
 
-def proposals(height: int, width: int) -> torch.Tensor:
-    """The whole image, boxes around the limits of the FPN's levels, one pixel in two corners, lines
-    of one pixel, random ones."""
-    generator = torch.Generator().manual_seed(height)
-    boxes = [[0, 0, width, height], [0, 0, 1, 1], [width - 1, height - 1, width, height]]
-    boxes += [[0, 0, width, 1], [width - 1, 0, width, height]]
-    for side in (20, 111, 112, 223, 224, 447, 448):
-        boxes.append([7, 5, 7 + side, 5 + side])
-    corners = torch.rand(8, 2, 2, generator=generator).sort(dim=1).values
-    scattered = (corners * torch.tensor([width - 1.0, height - 1.0])).flatten(1)
-    scattered[:, 2:] += 1
-    return torch.cat([torch.tensor(boxes, dtype=torch.float32), scattered])
-
-
-def make_batch(images: int = 1, labels: bool = True) -> dict:
-    generator = torch.Generator().manual_seed(0)
-    inputs, samples = [], []
-    for index, (height, width) in enumerate(SIZES[:images]):
-        inputs.append((torch.rand(3, height, width, generator=generator) * 255).byte())
-        meta = dict(img_id=index, img_shape=(height, width), ori_shape=(height, width))
-        sample = DetDataSample(metainfo=dict(meta, scale_factor=(1.0, 1.0)))
-        boxes = proposals(height, width)
-        sample.proposals = InstanceData(bboxes=boxes, scores=torch.ones(len(boxes)))
-        sample.gt_instances = InstanceData()
-        if labels:
-            sample.set_field(torch.tensor([1, 0, 1]), 'image_labels')
-        else:
-            sample.gt_instances.bboxes = boxes[[0, 1, 8, 11]]
-            sample.gt_instances.labels = torch.tensor([0, 1, 2, 0])
-        samples.append(sample)
-    return dict(inputs=inputs, data_samples=samples)
+    return make
 
 
 # ---- detectors
@@ -248,9 +228,9 @@ def assert_sub_batches_are_the_same(model: torch.nn.Module, batch: dict) -> list
 # ---- our head
 
 
-def check_our_head(host: Callable[[], dict], images: int = 1) -> torch.nn.Module:
+def check_our_head(host: Callable[[], dict], batch: dict) -> torch.nn.Module:
     """The host trains on and detects among all proposals, pooled from every level it has."""
-    model, batch = built(host()), make_batch(images)
+    model = built(host())
     extractor, levels = model.roi_head.bbox_roi_extractor, set()
     for level, layer in enumerate(extractor.roi_layers):
         layer.register_forward_pre_hook(lambda module, inputs, n=level: levels.add(n))
@@ -262,19 +242,20 @@ def check_our_head(host: Callable[[], dict], images: int = 1) -> torch.nn.Module
 
 
 @pytest.mark.parametrize('host', [cascade_as_host, c4, vit])
-def test_our_head(host):
-    check_our_head(host)
+def test_our_head(host, batch_of):
+    check_our_head(host, batch_of())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('host', [fpn_four, faster_as_host, dc5, pvt])
-def test_our_head_in_more_hosts(host):
-    check_our_head(host)
+def test_our_head_in_more_hosts(host, batch_of):
+    check_our_head(host, batch_of())
 
 
-def test_our_head_and_an_fpn_of_five_maps():
+def test_our_head_and_an_fpn_of_five_maps(batch_of):
     """Four strides, five maps, as in all of mmdet's R-CNNs; two images of different sizes."""
-    model, batch = check_our_head(fpn_five, images=2), make_batch(2)
+    batch = batch_of(images=2)
+    model = check_our_head(fpn_five, batch)
     with torch.no_grad():
         data = model.data_preprocessor(batch, training=True)
         maps = model.extract_feat(data['inputs'])
@@ -308,5 +289,5 @@ def own(path: str) -> dict:
     [FAST, FASTER, pytest.param(CASCADE, marks=pytest.mark.slow)],
     ids=['fast', 'faster', 'cascade'],
 )
-def test_heads_of_mmdet_in_sub_batches(path):
-    assert_sub_batches_are_the_same(built(own(path)), make_batch(labels=False))
+def test_heads_of_mmdet_in_sub_batches(path, batch_of):
+    assert_sub_batches_are_the_same(built(own(path)), batch_of(boxes=True))

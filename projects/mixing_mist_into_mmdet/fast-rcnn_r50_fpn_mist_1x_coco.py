@@ -3,7 +3,8 @@ model = dict(
     roi_head=dict(
         _delete_=True,
         type='wsl_plugins.WSODRoIHead',
-        **dict(in_channels=1024, num_classes=80),
+        in_channels=1024,
+        num_classes=80,
         bbox_roi_extractor=_base_.model.roi_head.bbox_roi_extractor,
         shared_head=dict(type='wsl_plugins.FCSharedHead', in_channels=256, fc_channels=(1024,) * 2),
         mil_head=dict(type='wsl_plugins.WSDDNHead'),

@@ -36,6 +36,7 @@ def clips(tmp_path_factory):
         corners = np.sort(rng.integers(0, 128, (len(frames), 20, 2, 2)), axis=2)
         boxes = np.concatenate([corners[:, :, 0], corners[:, :, 1] + 1], axis=2)
         boxes[:, :2] = (4, 4, 100, 110)
+        boxes[:, 2] = (0, 0, 128, 128)
         by_frame = dict(zip(frames, boxes, strict=True))
         ProposalFile.from_images(by_frame).save(out / 'proposals' / f'{name}.npz')
     return out

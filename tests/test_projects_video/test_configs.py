@@ -102,6 +102,32 @@ def test_configs_of_the_clips_train_and_validate(name, clips, tmp_path):
     assert not torch.equal(before, runner.model.backbone.conv1.weight)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['oicr_clips.py', 'oicr_fgfa_clips.py'])
+def test_frames_of_real_size(name, clips, tmp_path):
+    """Frames of 1333 x 800 and proposals from some pixels to the whole frame."""
+    cfg = config(name, clips, tmp_path)
+    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        cfg[key].update(batch_size=1)
+        cfg[key].dataset.indices = 2
+        for step in cfg[key].dataset.pipeline:
+            if step.type == 'wsl_plugins.LoadWSODProposals':
+                step.min_side = 0
+            for inner in step.get('transforms', []):
+                if inner.type == 'Resize':
+                    inner.scale = (1333, 800)
+    for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+        evaluator.subsets = {}
+    runner = Runner.from_cfg(cfg)
+    shapes = []
+    runner.model.backbone.register_forward_pre_hook(lambda _, args: shapes.append(args[0].shape))
+    runner.train()
+    assert {shape[-2:] for shape in shapes} == {(800, 1344)}
+    scalars = runner.message_hub.log_scalars
+    assert np.isfinite(scalars['train/loss'].current())
+    assert 0 <= scalars['val/pascal_voc/mAP'].current() <= 1
+
+
 def test_the_two_configs_differ_in_the_frames_only():
     single, several = (
         Config.fromfile(PROJECT / 'configs' / name).to_dict()

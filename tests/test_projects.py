@@ -20,7 +20,7 @@ BASES = {
     'fast-rcnn_r50_fpn_seqbatch_1x_coco.py': 'mmdet::fast_rcnn/fast-rcnn_r50_fpn_1x_coco.py',
     'faster-rcnn_r50_fpn_seqbatch_1x_coco.py': 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py',
 }
-SIZE, WIDTH, SUB_BATCH = 96, 32, 7  # image side in pixels, channels, rois
+WIDTH, SUB_BATCH = 16, 7  # channels, rois
 
 
 def base_of(name: str, tmp_path: Path) -> Config:
@@ -44,20 +44,22 @@ def test_nothing_but_the_hook_is_added(name, tmp_path):
     assert changed == base
 
 
-def samples() -> list[dict]:
-    """Two images as the data loader gives them, with 25 proposals each for Fast R-CNN."""
+def samples(shape: tuple[int, int]) -> list[dict]:
+    """Two images (height, width) as the data loader gives them, each with 25 proposals for Fast
+    R-CNN, the first one the whole image."""
     generator = torch.Generator().manual_seed(0)
     items = []
     for index in range(2):
-        shape = (SIZE, SIZE)
         sample = DetDataSample(
             metainfo=dict(img_id=index, img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0))
         )
         boxes = torch.tensor([[10.0, 10, 50, 60], [40, 30, 90, 90]])
         sample.gt_instances = InstanceData(bboxes=boxes, labels=torch.tensor([0, 5]))
-        corners = torch.rand(25, 2, 2, generator=generator).mul(SIZE).sort(dim=1).values
+        corners = torch.rand(25, 2, 2, generator=generator).sort(dim=1).values
+        corners[0] = torch.tensor([[0, 0], [1, 1]])
+        corners *= torch.tensor([shape[1], shape[0]])
         sample.proposals = InstanceData(bboxes=corners.flatten(1), scores=torch.ones(25))
-        image = (torch.rand(3, SIZE, SIZE, generator=generator) * 255).byte()
+        image = (torch.rand(3, *shape, generator=generator) * 255).byte()
         items.append(dict(inputs=image, data_samples=sample))
     return items
 
@@ -66,11 +68,11 @@ def collate(items: list[dict]) -> dict[str, list]:
     return {key: [item[key] for item in items] for key in items[0]}
 
 
-def run(cfg: Config, work_dir: Path) -> tuple[dict, dict, list, list[int]]:
+def run(cfg: Config, work_dir: Path, shape: tuple[int, int]) -> tuple[dict, dict, list, list[int]]:
     """Train one step, then predict: losses, weights, detections, rois per call of the extractor."""
     narrow = dict(
-        backbone=dict(base_channels=8, frozen_stages=0, init_cfg=None),
-        neck=dict(in_channels=[32, 64, 128, 256], out_channels=WIDTH),
+        backbone=dict(depth=18, base_channels=4, frozen_stages=0, init_cfg=None),
+        neck=dict(in_channels=[4, 8, 16, 32], out_channels=WIDTH),
         roi_head=dict(
             bbox_roi_extractor=dict(out_channels=WIDTH),
             bbox_head=dict(in_channels=WIDTH, fc_out_channels=WIDTH),
@@ -84,7 +86,7 @@ def run(cfg: Config, work_dir: Path) -> tuple[dict, dict, list, list[int]]:
     runner = Runner(
         cfg.model,
         work_dir=str(work_dir),
-        train_dataloader=DataLoader(samples(), batch_size=2, collate_fn=collate),
+        train_dataloader=DataLoader(samples(shape), batch_size=2, collate_fn=collate),
         train_cfg=dict(by_epoch=False, max_iters=1),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
         default_hooks=dict(checkpoint=None),
@@ -107,18 +109,19 @@ def run(cfg: Config, work_dir: Path) -> tuple[dict, dict, list, list[int]]:
     model = runner.model.eval()
     runner.call_hook('before_run')
     with torch.no_grad():
-        found = model.test_step(collate(samples()))
+        found = model.test_step(collate(samples(shape)))
     runner.call_hook('after_run')
     detections = [sample.pred_instances for sample in found]
     return losses, model.state_dict(), detections, rois
 
 
 @pytest.mark.parametrize('name', BASES)
-def test_same_training_step_and_detections_as_the_base(name, tmp_path):
-    expected = run(base_of(name, tmp_path), tmp_path / 'base')
+@pytest.mark.parametrize('shape', [(96, 96), pytest.param((800, 1333), marks=pytest.mark.slow)])
+def test_same_training_step_and_detections_as_the_base(name, shape, tmp_path):
+    expected = run(base_of(name, tmp_path), tmp_path / 'base', shape)
     cfg = Config.fromfile(FOLDER / name)
     cfg.custom_hooks[0].sub_batch_size = SUB_BATCH
-    got = run(cfg, tmp_path / 'hook')
+    got = run(cfg, tmp_path / 'hook', shape)
 
     plain, sliced = expected[3], got[3]
     assert len(plain) == 2 and min(plain) > SUB_BATCH  # one call in training, one in the test

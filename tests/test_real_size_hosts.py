@@ -72,8 +72,6 @@ def weakly(path: str, per_roi: dict | None = None, **settings: object) -> dict:
     model['data_preprocessor']['std'] = [58.395, 57.12, 57.375]  # no large numbers of Caffe
     narrow_resnet(model)
     extractor = model['roi_head']['bbox_roi_extractor']
-    if isinstance(extractor, list):  # a cascade has one per stage
-        extractor = extractor[0]
     extractor['out_channels'] = WIDTH
     model.update(settings)
     return with_our_head(model, extractor, per_roi)

@@ -12,7 +12,7 @@ Known difference: :func:`roi_pool_forward` rounds the box to whole feature cells
 last one, as Fast R-CNN's Caffe layer and torchvision do. mmcv's compiled kernel (CUDA only) does
 not round, and adds 1 to x2 and y2 in image pixels before scaling: the two pool different cells.
 Where numbers must not depend on the installation, use RoIAlign (equal in both) or
-``torchvision.ops.roi_pool``.
+``wsl_plugins.RoIPool``.
 """
 
 from collections.abc import Callable

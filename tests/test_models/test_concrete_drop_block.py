@@ -86,6 +86,20 @@ def test_one_pass_equals_two(images, cap, weight, rescale):
     assert players == {True: 8, False: 4}
 
 
+def test_normalisation_over_the_proposals_of_a_batch():
+    """With it the probabilities of a proposal depend on the others of the batch."""
+    feats = torch.rand(6, 8, 5, 5, generator=torch.Generator().manual_seed(0))
+    for batch_norm, norms in ((False, 0), (True, 3)):
+        torch.manual_seed(0)
+        layer = ConcreteDropBlock(8, batch_norm=batch_norm).train()
+        nn.init.normal_(layer.net.logit.weight, std=0.3)
+        kinds = [type(module).__name__ for module in layer.net.residual]
+        assert kinds.count('BatchNorm2d') == norms and kinds.count('Conv2d') == 3
+        alone = layer.probabilities(feats[:3])
+        assert torch.allclose(layer.probabilities(feats)[:3], alone, atol=1e-6) != batch_norm
+        assert layer(feats[:0]).shape == (0, 8, 5, 5)
+
+
 def test_features_get_no_gradient_through_the_layer(images):
     layer = Network().drop_layer
     feats = images.new_ones(2, 6, 5, 5, requires_grad=True)
@@ -203,13 +217,14 @@ def test_the_relaxed_draw_is_a_gumbel_softmax(temperature):
         assert ours == pytest.approx(theirs, rel=0.01)
 
 
+@pytest.mark.parametrize('rounded', [False, True])
 @pytest.mark.parametrize('size', [1, 3, 5])
-def test_blocks_around_draws(size):
+def test_blocks_around_draws(size, rounded):
     """The union of the blocks around the draws; the gradient of a cell goes to the centre of its
-    block whose relaxed draw is highest."""
+    block whose relaxed draw is highest, of rounded draws to the first one."""
     p = torch.full((30, 1, 6, 7), 0.05, dtype=torch.float64, requires_grad=True)
     torch.manual_seed(2)
-    blocks = draw_concrete(p, 1.0, size)
+    blocks = draw_concrete(p, 1.0, size, rounded)
     weights = torch.randn(p.shape).double()
     (grad,) = torch.autograd.grad((blocks * weights).sum(), p)
     torch.manual_seed(2)
@@ -224,7 +239,8 @@ def test_blocks_around_draws(size):
             for y, x in itertools.product(range(6), range(7))
             if abs(y - row) <= reach and abs(x - column) <= reach
         ]
-        best, y, x = max(centres)
+        _, y, x = max(centres, key=lambda entry: (entry[0] > 0.5) if rounded else entry[0])
+        best = soft[n, 0, y, x]
         expected[n, 0, row, column] = float(best > 0.5)
         slopes[n, 0, y, x] += weights[n, 0, row, column] * best * (1 - best) / (0.05 * 0.95)
     assert 0 < expected.mean() < 1

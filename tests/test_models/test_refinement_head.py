@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wsl_plugins.models.mil_heads import RefinementHead, weighted_cross_entropy
-from wsl_plugins.models.pseudo_labels import PseudoLabels
+from wsl_plugins.models.pseudo_labels import PseudoLabels, exclusive_ends
 
 CLASSES, STDS = 3, (0.1, 0.1, 0.2, 0.2)
 SIZES = [(64, 96), (80, 48), (64, 64)]
@@ -302,3 +302,32 @@ def test_contract(make_detector, make_batch, kind, counts, labels, dtype):
         pred = result.pred_instances
         assert len(pred) <= 10 and (len(pred) > 0) == (count > 0)
         assert pred.bboxes.shape == (len(pred), 4) and pred.bboxes.isfinite().all()
+
+
+def test_boxes_that_end_with_their_last_pixel():
+    """Offsets by hand; the way there and back; boxes stay inside the last pixels of the image."""
+    head = RefinementHead(4, 1, with_reg=True, plus_one=True)
+    boxes = torch.tensor([[0.0, 0, 9, 19], [5, 5, 5, 5], [2, 3, 17, 9]])
+    goals = torch.tensor([[0.0, 0, 19, 19], [5, 5, 6, 8], [0, 0, 3, 19]])
+    # 10 wide and 20 high: the centre moves from 5 to 10, the width doubles
+    expected = torch.tensor([0.5 / 0.1, 0, math.log(2) / 0.2, 0])
+    deltas = head.bbox_coder.encode(exclusive_ends(boxes), exclusive_ends(goals))
+    torch.testing.assert_close(deltas[0], expected)
+    targets = pseudo_labels([0, 0, 0], goals)
+    assert head.bbox_loss(deltas, boxes, targets) < 1e-6
+    assert head.bbox_loss(deltas + 0.1, boxes, targets) > 1e-3
+    torch.testing.assert_close(head.decode(boxes, deltas, (20, 30)), goals, atol=1e-4, rtol=0)
+    far = torch.tensor([[-90.0, -90, 0, 0], [90, 90, 0, 0], [0, 0, 9, 9]])
+    expected = [[0, 0, 0, 0], [29, 19, 29, 19], [0, 0, 29, 19]]
+    plain = RefinementHead(4, 1, with_reg=True)
+    assert head.decode(boxes[[0, 0, 2]], far, (20, 30)).tolist() == expected
+    assert plain.decode(boxes[[2]], far[[2]], (20, 30)).tolist() == [[0, 0, 30, 20]]
+    assert head.decode(boxes[:0], deltas[:0], (20, 30)).shape == (0, 4)
+    assert plain.bbox_loss(deltas, boxes, targets) > 1e-3
+
+
+def pseudo_labels(labels, matched):
+    """Of three proposals, each with the weight 1."""
+    labels = torch.tensor(labels)
+    none = torch.zeros_like(labels)
+    return PseudoLabels(labels, torch.ones(len(labels)), matched, none, none, none)

@@ -13,20 +13,23 @@ from .drop_layer import DropLayer
 from .reverse_gradient import reverse_gradient
 
 
-def draw_concrete(probs: Tensor, temperature: float, block_size: int = 1) -> Tensor:
+def draw_concrete(
+    probs: Tensor, temperature: float, block_size: int = 1, rounded: bool = False
+) -> Tensor:
     """Cells within the blocks of Bernoulli draws, 0 or 1, with the gradient of relaxed draws
     (straight-through).
 
     The relaxed draw is ``sigmoid((logit(p) + logistic noise) / temperature)``, which is the
-    Gumbel-softmax over [p, 1 - p]. p = 0 is never drawn. Blocks are formed before rounding: the
-    gradient of a cell goes to the centre nearest to being drawn, whereas among rounded draws, most
-    of them equal, it would go to the first in the block.
+    Gumbel-softmax over [p, 1 - p]. p = 0 is never drawn. By default blocks are formed before
+    rounding: the gradient of a cell goes to the centre nearest to being drawn, whereas among
+    ``rounded`` draws, most of them equal, it goes to the first one in the block.
 
     Args:
         probs: p in [0, 1), (N, 1, H, W), float32 or float64.
         temperature: lower means nearer to a hard draw, and gradients that are larger and rarer:
             none reaches p whose relaxed draw is nearer than e^-30 to 0 or 1.
         block_size: side of the block around each drawn cell, odd. Default 1: the cell itself.
+        rounded: form blocks from draws that are rounded already. Default False.
 
     Example:
         >>> draw_concrete(torch.tensor([[[[0.0, 0.0]]]]), temperature=0.01)
@@ -36,22 +39,29 @@ def draw_concrete(probs: Tensor, temperature: float, block_size: int = 1) -> Ten
     noise, logits = (x.clamp(1e-6, 1 - 1e-6).logit() for x in (torch.rand_like(probs), probs))
     # outside no gradient, where it would be subnormal: such numbers slow a CPU down several times
     relaxed = ((logits + noise) / temperature).clamp(-30, 30)
-    soft = expand_blocks(relaxed.sigmoid(), block_size)
+    soft = relaxed.sigmoid()
+    if rounded:
+        return expand_blocks(straight_through(soft), block_size)
+    return straight_through(expand_blocks(soft, block_size))
+
+
+def straight_through(soft: Tensor) -> Tensor:
+    """Numbers in [0, 1] rounded to 0 or 1, with the gradient of what they were."""
     return (soft > 0.5).to(soft) + (soft - soft.detach())
 
 
 class _DropProbability(BaseModule):
     """Residual bottleneck, then one logit per cell: (R, C, H, W) to (R, 1, H, W)."""
 
-    def __init__(self, in_channels: int, mid_channels: int, bias: float) -> None:
+    def __init__(self, in_channels: int, mid_channels: int, bias: float, batch_norm: bool) -> None:
         super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(in_channels, mid_channels, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(mid_channels, mid_channels, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(mid_channels, in_channels, 1),
-        )
+        sizes = ((in_channels, mid_channels, 1), (mid_channels, mid_channels, 3))
+        layers: list[nn.Module] = []
+        for channels, out_channels, kernel in (*sizes, (mid_channels, in_channels, 1)):
+            layers.append(nn.Conv2d(channels, out_channels, kernel, padding=kernel // 2))
+            layers += [nn.BatchNorm2d(out_channels)] if batch_norm else []
+            layers.append(nn.ReLU(inplace=True))
+        self.residual = nn.Sequential(*layers[:-1])
         self.relu = nn.ReLU(inplace=True)
         self.logit = nn.Conv2d(in_channels, 1, 1)
         nn.init.normal_(self.logit.weight, std=1e-3)
@@ -85,6 +95,10 @@ class ConcreteDropBlock(DropLayer):
         reverse_weight: weight of the reversed gradient. None leaves the gradient as it is, for
             :class:`wsl_plugins.AlternatingFastRCNN`. Default 1.
         mid_channels: channels inside the residual block. Default: a quarter of ``in_channels``.
+        batch_norm: normalise inside the residual block over all proposals of a batch (published
+            code). Such a layer cannot be trained in sub-batches. Default False.
+        round_draws: form blocks from rounded draws (published code), see :func:`draw_concrete`.
+            Default False.
         rescale, warmup_steps, init_cfg: see :class:`DropLayer`.
 
     Its learning rate and weight decay are set by
@@ -107,6 +121,8 @@ class ConcreteDropBlock(DropLayer):
         temperature: float = 0.01,
         reverse_weight: float | None = 1.0,
         mid_channels: int | None = None,
+        batch_norm: bool = False,
+        round_draws: bool = False,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -122,10 +138,14 @@ class ConcreteDropBlock(DropLayer):
         self.cap = cap
         self.temperature = temperature
         self.reverse_weight = reverse_weight
+        self.round_draws = round_draws
         # Above tau min(p, tau) has no gradient: p starts at half of it
         start = max(drop_thr, 1e-3) / 2 if cap == 'min' else 0.5
         self.net = _DropProbability(
-            in_channels, mid_channels or max(in_channels // 4, 1), math.log(start / (1 - start))
+            in_channels,
+            mid_channels or max(in_channels // 4, 1),
+            math.log(start / (1 - start)),
+            batch_norm,
         )
 
     def probabilities(self, feats: Tensor) -> Tensor:
@@ -140,7 +160,8 @@ class ConcreteDropBlock(DropLayer):
 
     def draw(self, feats: Tensor) -> tuple[Tensor, Tensor]:
         probs = self.probabilities(feats)
-        return draw_concrete(probs, self.temperature, self.block_size), probs
+        dropped = draw_concrete(probs, self.temperature, self.block_size, self.round_draws)
+        return dropped, probs
 
     def finish(self, scaled_mask: Tensor) -> Tensor:
         if self.reverse_weight is None:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from wsl_plugins.models.pseudo_labels import PseudoLabels
+from wsl_plugins.models.pseudo_labels import PseudoLabels, exclusive_ends
 from wsl_plugins.registry import MODELS
 
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
@@ -62,6 +62,9 @@ class RefinementHead(BaseModule):
         normalize_weights: divide each image's losses by the sum of its weights instead of R. Early
             teachers score about 1/R, and the paper's mean over R then needs tens of thousands of
             steps; this does without them. Default False (OICR, MIST).
+        plus_one: offsets count x2 and y2 as the last pixels of a box, so that widths and heights
+            are larger by 1, and boxes are clipped to width - 1 and height - 1 (published code of
+            MIST). Default False.
         init_cfg: mmengine initialisation. Default: normal, std 0.01; 0.001 for the boxes.
 
     Example:
@@ -80,6 +83,7 @@ class RefinementHead(BaseModule):
         reg_class_agnostic: bool = False,
         reg_stds: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
         normalize_weights: bool = False,
+        plus_one: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(
@@ -94,6 +98,7 @@ class RefinementHead(BaseModule):
         self.num_classes = num_classes
         self.reg_class_agnostic = reg_class_agnostic
         self.normalize_weights = normalize_weights
+        self.plus_one = plus_one
         self.fc_cls = nn.Linear(in_channels, num_classes + 1)
         self.fc_reg = (
             nn.Linear(in_channels, 4 if reg_class_agnostic else 4 * num_classes)
@@ -147,7 +152,8 @@ class RefinementHead(BaseModule):
         deltas = deltas.float().unflatten(1, (-1, 4))
         column = torch.where(foreground, targets.labels, 0) * (deltas.shape[1] > 1)
         deltas = deltas[torch.arange(len(boxes), device=boxes.device), column]
-        goals = self.bbox_coder.encode(boxes.float(), targets.matched_boxes)
+        ends = (boxes.float(), targets.matched_boxes)
+        goals = self.bbox_coder.encode(*(map(exclusive_ends, ends) if self.plus_one else ends))
         # a box without area has no finite offsets; its loss is left out, not only weighted by 0
         foreground &= goals.isfinite().all(dim=1)
         goals = torch.where(foreground[:, None], goals, 0)
@@ -158,6 +164,12 @@ class RefinementHead(BaseModule):
     def decode(self, boxes: Tensor, deltas: Tensor, img_shape: tuple[int, int]) -> Tensor:
         """Boxes (R, 4C) or (R, 4), clipped to (height, width), of proposals (R, 4); (0, 4) for
         R = 0, mmdet's NMS takes no empty (0, 4C)."""
+        boxes = boxes.float()
         if not len(boxes):
-            return boxes.float()
-        return self.bbox_coder.decode(boxes.float(), deltas.float(), max_shape=img_shape[:2])
+            return boxes
+        if not self.plus_one:
+            return self.bbox_coder.decode(boxes, deltas.float(), max_shape=img_shape[:2])
+        moved = self.bbox_coder.decode(exclusive_ends(boxes), deltas.float()).unflatten(1, (-1, 4))
+        height, width = img_shape[:2]
+        last = moved.new_tensor([width, height, width, height]) - 1
+        return (moved - moved.new_tensor([0, 0, 1, 1])).clamp(min=0).minimum(last).flatten(1)

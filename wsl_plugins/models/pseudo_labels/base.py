@@ -39,11 +39,16 @@ class PseudoLabelSampler(metaclass=ABCMeta):
         fg_iou_thr: IoU with a pseudo box from which on a proposal is foreground. Default 0.5.
         ignore_iou_thr: a proposal whose IoU with every pseudo box is below this gets weight 0.
             Default 0: none is ignored.
+        plus_one: IoUs count x2 and y2 as the last pixels of a box, so that widths and heights are
+            larger by 1 (published code of MIST). Default False.
     """
 
-    def __init__(self, fg_iou_thr: float = 0.5, ignore_iou_thr: float = 0.0) -> None:
+    def __init__(
+        self, fg_iou_thr: float = 0.5, ignore_iou_thr: float = 0.0, plus_one: bool = False
+    ) -> None:
         self.fg_iou_thr = fg_iou_thr
         self.ignore_iou_thr = ignore_iou_thr
+        self.plus_one = plus_one
 
     @abstractmethod
     def pick(
@@ -52,8 +57,8 @@ class PseudoLabelSampler(metaclass=ABCMeta):
         """Pseudo boxes of the image's classes: indices of proposals, classes and scores, (P,) each,
         one class after another.
 
-        ``boxes`` are (R, 4) float32, ``scores`` (R, C) float32, R >= 1; ``classes`` are ascending
-        and at least one.
+        ``boxes`` are (R, 4) float32 with exclusive ends (``plus_one`` is added), ``scores`` (R, C)
+        float32, R >= 1; ``classes`` are ascending and at least one.
         """
 
     def match(
@@ -94,14 +99,19 @@ class PseudoLabelSampler(metaclass=ABCMeta):
             return PseudoLabels(
                 match + num_classes, scores.new_zeros(num_boxes), boxes, match, none, none
             )
-        picked, picked_labels, box_scores = self.pick(boxes, scores, classes)
-        pseudo_boxes = boxes[picked]
+        areas = exclusive_ends(boxes) if self.plus_one else boxes
+        picked, picked_labels, box_scores = self.pick(areas, scores, classes)
         match, foreground, best = self.match(
-            box_ious(pseudo_boxes, boxes), box_scores, picked_labels
+            box_ious(areas[picked], areas), box_scores, picked_labels
         )
         labels = torch.where(foreground, picked_labels[match], num_classes)
         weights = torch.where(best < self.ignore_iou_thr, 0, box_scores[match])
-        return PseudoLabels(labels, weights, pseudo_boxes[match], match, picked, picked_labels)
+        return PseudoLabels(labels, weights, boxes[picked[match]], match, picked, picked_labels)
+
+
+def exclusive_ends(boxes: Tensor) -> Tensor:
+    """Boxes (..., 4) whose x2 and y2 are their last pixels, with x2 and y2 one pixel further."""
+    return boxes + boxes.new_tensor([0, 0, 1, 1])
 
 
 def box_ious(rows: Tensor, columns: Tensor) -> Tensor:

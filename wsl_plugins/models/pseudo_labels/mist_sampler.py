@@ -32,6 +32,7 @@ class MISTSampler(PseudoLabelSampler):
         conflict: a proposal that matches pseudo boxes of several classes goes to the one of higher
             teacher score (``'score'``, paper) or of higher IoU (``'iou'``, published code).
         fg_iou_thr: Default 0.5, inclusive.
+        plus_one: see :class:`PseudoLabelSampler`. Default False; True in the published code.
 
     Raises:
         ValueError: an option outside its range.
@@ -51,8 +52,9 @@ class MISTSampler(PseudoLabelSampler):
         suppress_by: str = 'kept',
         conflict: str = 'score',
         fg_iou_thr: float = 0.5,
+        plus_one: bool = False,
     ) -> None:
-        super().__init__(fg_iou_thr)
+        super().__init__(fg_iou_thr, plus_one=plus_one)
         for name, value, allowed in (
             ('rounding', rounding, tuple(_ROUNDING)),
             ('suppress_by', suppress_by, ('kept', 'all')),

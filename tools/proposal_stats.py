@@ -30,10 +30,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--split', metavar='NAME', help='with --voc-root: list in ImageSets/Main; default: train'
     )
+    parser.add_argument(
+        '--use-difficult',
+        action='store_true',
+        help='objects marked difficult (VOC) or crowd (COCO) count, as in CorLocMetric; '
+        'default: they are absent',
+    )
     parser.add_argument('--json', metavar='FILE', help='write the numbers to this file, too')
     args = parser.parse_args()
     if args.split is not None and args.voc_root is None:
         parser.error('--split needs --voc-root')
+    if args.use_difficult and args.voc_root is None and args.coco is None:
+        parser.error('--use-difficult needs --voc-root or --coco')
     return args
 
 
@@ -41,9 +49,9 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     """All numbers; with annotations, of the annotated images only."""
     proposals = ProposalFile.load(args.file)
     if args.voc_root is not None:
-        objects = voc_objects(args.voc_root, args.split or 'train')
+        objects = voc_objects(args.voc_root, args.split or 'train', args.use_difficult)
     elif args.coco is not None:
-        objects = coco_objects(args.coco)
+        objects = coco_objects(args.coco, args.use_difficult)
     else:
         return count_statistics(proposals)
     proposals = select(proposals, list(objects))

@@ -119,12 +119,12 @@ def test_by_hand():
         # Right for class 1: any of its objects counts, at IoU of exactly 0.5.
         ([([0, 0, 10, 5], 0.1, 1)], [([70, 70, 80, 80], 1, False), ([0, 0, 10, 10], 1, False)]),
     ]
-    got = evaluate(images)
+    got = evaluate(images, use_difficult=False)
     assert got['corloc/a'] == 50 and got['corloc/b'] == 50 and got['corloc/mean'] == 50
     assert np.isnan(got['corloc/c'])
-    got = evaluate(images, use_difficult=True)
+    got = evaluate(images)
     assert got['corloc/b'] == pytest.approx(200 / 3)
-    assert evaluate(images, iou_thr=0.51)['corloc/b'] == 0
+    assert evaluate(images, iou_thr=0.51, use_difficult=False)['corloc/b'] == 0
 
 
 def test_function_on_one_image():

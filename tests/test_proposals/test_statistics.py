@@ -106,6 +106,10 @@ def test_voc_objects_by_hand(tmp_path):
     # 20 x 10 pixels; the difficult one is left out
     assert objects['a'].boxes.tolist() == [[0, 0, 20, 10]] and objects['a'].classes == ['car']
     assert objects['b'].boxes.shape == (0, 4)
+    assert voc_objects(tmp_path, 'train', use_difficult=True)['a'].boxes.tolist() == [
+        [0, 0, 20, 10],
+        [0, 0, 5, 5],
+    ]
     with pytest.raises(FileNotFoundError, match='val.txt'):
         voc_objects(tmp_path, 'val')
     (tmp_path / 'Annotations' / 'b.xml').write_text('<annotation><object></object></annotation>')

@@ -65,6 +65,11 @@ def test_recall(proposals, tmp_path):
         assert rows['recall@0.5'] == '100.0%' and rows['recall@0.7'] == '50.0%'
         numbers = json.loads((tmp_path / 'stats.json').read_text())
         assert numbers['recall@0.5'] == 1 and numbers['recall@0.7'] == 0.5 and numbers['boxes'] == 3
+    data['annotations'].append(dict(image_id=1, bbox=[80, 80, 9, 9], iscrowd=1))
+    (tmp_path / 'ann.json').write_text(json.dumps(data))
+    for flags, count in (([], '2'), (['--use-difficult'], '3')):
+        done = run(proposals, '--coco', tmp_path / 'ann.json', *flags)
+        assert dict(line.split() for line in done.stdout.splitlines())['objects'] == count
 
 
 def test_errors_are_one_line(proposals, tmp_path):
@@ -74,3 +79,4 @@ def test_errors_are_one_line(proposals, tmp_path):
     missing = run(proposals, '--coco', tmp_path / 'ann.json')
     assert missing.returncode == 1 and "no proposals for image 'new'" in missing.stderr
     assert run(proposals, '--split', 'val').returncode == 2
+    assert run(proposals, '--use-difficult').returncode == 2

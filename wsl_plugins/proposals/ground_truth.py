@@ -19,8 +19,10 @@ class Objects(NamedTuple):
     classes: list[str]
 
 
-def voc_objects(voc_root: str | os.PathLike, split: str) -> dict[str, Objects]:
-    """Objects of a VOC split by image id (file stem), without difficult ones.
+def voc_objects(
+    voc_root: str | os.PathLike, split: str, use_difficult: bool = False
+) -> dict[str, Objects]:
+    """Objects of a VOC split by image id (file stem).
 
     VOC counts pixels from 1 and includes the last one: (xmin, ymin, xmax, ymax) becomes
     (xmin - 1, ymin - 1, xmax, ymax).
@@ -28,6 +30,7 @@ def voc_objects(voc_root: str | os.PathLike, split: str) -> dict[str, Objects]:
     Args:
         voc_root: Folder with ``Annotations`` and ``ImageSets/Main``, e.g. ``VOCdevkit/VOC2007``.
         split: Name of a list in ``ImageSets/Main``, e.g. 'train'.
+        use_difficult: Whether objects marked difficult are among them. Default False.
 
     Raises:
         FileNotFoundError: The list or an annotation is missing.
@@ -43,7 +46,7 @@ def voc_objects(voc_root: str | os.PathLike, split: str) -> dict[str, Objects]:
             objects = [
                 o
                 for o in read_xml(path).iter('object')
-                if (o.findtext('difficult') or '0').strip() == '0'
+                if use_difficult or (o.findtext('difficult') or '0').strip() == '0'
             ]
             boxes = [
                 [float(o.find('bndbox').find(k).text) for k in ('xmin', 'ymin', 'xmax', 'ymax')]
@@ -58,8 +61,9 @@ def voc_objects(voc_root: str | os.PathLike, split: str) -> dict[str, Objects]:
     return images
 
 
-def coco_objects(path: str | os.PathLike) -> dict[str, Objects]:
-    """Objects of all images of a COCO annotation file by file stem, without crowds.
+def coco_objects(path: str | os.PathLike, use_difficult: bool = False) -> dict[str, Objects]:
+    """Objects of all images of a COCO annotation file by file stem; crowds are among them only
+    with ``use_difficult``.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -69,16 +73,16 @@ def coco_objects(path: str | os.PathLike) -> dict[str, Objects]:
     if 'annotations' not in data:
         raise ValueError(f'{path}: has no "annotations"')
     with naming(path, 'COCO annotations'):
-        return _coco_objects(data, path)
+        return _coco_objects(data, path, use_difficult)
 
 
-def _coco_objects(data: dict, path: str | os.PathLike) -> dict[str, Objects]:
+def _coco_objects(data: dict, path: str | os.PathLike, use_crowds: bool) -> dict[str, Objects]:
     names = {category['id']: category['name'] for category in data.get('categories', [])}
     rows: dict[int, list] = {image['id']: [] for image in data['images']}
     for annotation in data['annotations']:
         if annotation['image_id'] not in rows:
             raise ValueError(f'{path}: image {annotation["image_id"]} is not among "images"')
-        if not annotation.get('iscrowd', 0):
+        if use_crowds or not annotation.get('iscrowd', 0):
             try:
                 x, y, w, h = map(float, annotation['bbox'])
             except (KeyError, OverflowError, TypeError, ValueError) as error:

@@ -29,7 +29,8 @@ class CorLocMetric(BaseMetric):
     Args:
         iou_thr (float): Least IoU of a right box. Defaults to 0.5.
         use_difficult (bool): Whether objects marked difficult (VOC) or crowd (COCO) count as
-            objects. If not, they are treated as absent. Defaults to False.
+            objects, as in the published evaluators and in image labels with
+            ``keep_difficult=True``. If not, they are treated as absent. Defaults to True.
         classwise (bool): Whether to report every class too. Defaults to False.
         collect_device (str): See :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
         prefix (str, optional): Prefix of the reported names. Defaults to None: 'corloc'.
@@ -46,7 +47,7 @@ class CorLocMetric(BaseMetric):
     def __init__(
         self,
         iou_thr: float = 0.5,
-        use_difficult: bool = False,
+        use_difficult: bool = True,
         classwise: bool = False,
         collect_device: str = 'cpu',
         prefix: str | None = None,

@@ -2,6 +2,7 @@
 # (2000, s): the shorter side becomes s unless the longer one would exceed 2000 pixels.
 backend_args = None
 scales = [(2000, 480), (2000, 576), (2000, 688), (2000, 864), (2000, 1000), (2000, 1200)]
+tta_scales = [*scales[:3], (2000, 800), *scales[3:]]  # of the published code of MIST
 loading = [
     dict(type='LoadImageFromFile', backend_args=backend_args),
     dict(type='wsl_plugins.LoadWSODProposals', min_side=20),
@@ -26,7 +27,7 @@ test_pipeline = loading + [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='wsl_plugins.PackWSODInputs'),
 ]
-# Every scale with and without flip; each view has the same proposals in the same order.
+# 14 views, every scale with and without flip; each has the same proposals in the same order.
 tta_pipeline = loading + [
     dict(
         type='TestTimeAug',
@@ -36,7 +37,7 @@ tta_pipeline = loading + [
                     type='wsl_plugins.TransformWithProposals',
                     transforms=[dict(type='Resize', scale=scale, keep_ratio=True)],
                 )
-                for scale in scales
+                for scale in tta_scales
             ],
             [
                 dict(

@@ -1,5 +1,8 @@
-# 8 images per step: 8 GPUs with one image each
-_base_ = './coco_12e.py'
+# The solver of VOC for 12 epochs of COCO
+_base_ = './mist_voc_48e.py'
 
-optim_wrapper = dict(optimizer=dict(lr=4e-3))
-auto_scale_lr = dict(base_batch_size=8)
+train_cfg = dict(max_epochs=12, val_interval=2)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=1 / 3, by_epoch=False, begin=0, end=201),
+    dict(type='MultiStepLR', by_epoch=True, milestones=[8, 11], gamma=0.1),
+]

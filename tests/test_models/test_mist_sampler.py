@@ -186,3 +186,22 @@ def test_rounding_and_defaults():
 def test_bad_options(option, message):
     with pytest.raises(ValueError, match=message):
         MISTSampler(**option)
+
+
+def test_boxes_that_end_with_their_last_pixel():
+    """Boxes of 1 x 1 and 2 x 1 pixels share one of two; else as boxes that end a pixel further."""
+    boxes = torch.tensor([[3.0, 3, 3, 3], [3, 3, 4, 3], [9, 9, 9, 9]])
+    scores, y = torch.tensor([[0.9], [0.2], [0.1]]), torch.tensor([1])
+    got = MISTSampler(plus_one=True)(boxes, scores, y)
+    assert got.picked.tolist() == [0] and got.labels.tolist() == [0, 0, 1]
+    assert got.matched_boxes[1].tolist() == [3, 3, 3, 3]
+    assert MISTSampler()(boxes, scores, y).labels.tolist() == [1, 1, 1]  # no area: no IoU
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        boxes, scores, y = random_bag(generator)
+        got = MISTSampler(plus_one=True)(boxes, scores, y)
+        further = MISTSampler()(boxes + torch.tensor([0, 0, 1, 1]), scores, y)
+        for name in ('labels', 'weights', 'match', 'picked', 'picked_labels'):
+            assert torch.equal(getattr(got, name), getattr(further, name))
+        if len(got.picked):
+            assert torch.equal(got.matched_boxes, boxes[got.picked[got.match]])

@@ -168,6 +168,16 @@ def test_only_the_mean_by_default():
     assert set(metric.evaluate(25)) == {'corloc/mean', 'corloc/mean_iou'}
 
 
+def test_data_without_difficult_flags():
+    """As mmdet packs annotations that have none."""
+    metric = CorLocMetric()
+    metric.dataset_meta = dict(classes=CLASSES)
+    sample = data_sample([([0, 0, 10, 8], 0.9, 0)], [([0, 0, 10, 10], 0, False)])
+    del sample['ignored_instances']
+    metric.process({}, [sample])
+    assert metric.evaluate(1)['corloc/mean'] == 100
+
+
 def test_no_object_at_all():
     with pytest.raises(ValueError, match='CorLoc of 2 images without any object'):
         evaluate([([([0, 0, 6, 5], 0.5, 0)], [])] * 2)

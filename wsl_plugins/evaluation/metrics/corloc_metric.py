@@ -63,7 +63,7 @@ class CorLocMetric(BaseMetric):
         """Keep the IoUs (C,) of the top boxes of each image, NaN for absent classes."""
         for sample in data_samples:
             objects = [sample['gt_instances']]
-            if self.use_difficult:
+            if self.use_difficult and 'ignored_instances' in sample:
                 objects.append(sample['ignored_instances'])
             predicted = sample['pred_instances']
             self.results.append(

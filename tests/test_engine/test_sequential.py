@@ -85,8 +85,8 @@ def run(model, feats, rois, forward):
     return loss.detach(), dict(grads, feats=feats.grad)
 
 
-def in_sub_batches(size):
-    return lambda model, feats, rois: sequential_roi_forward(model, feats, rois, size)
+def in_sub_batches(size, kept=None):
+    return lambda model, feats, rois: sequential_roi_forward(model, feats, rois, size, kept=kept)
 
 
 @pytest.fixture
@@ -118,27 +118,30 @@ def noise(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    'part, size',
-    [(part, size) for part in PARTS[:3] for size in (1, 5, R - 1, R, R + 9)]
-    + [(part, 6) for part in PARTS[3:]],
+    'part, size, kept',
+    [(part, size, None) for part in PARTS[:3] for size in (1, 5, R - 1, R, R + 9)]
+    + [(PARTS[2], 5, kept) for kept in (0, 1, 13, R - 1, R, R + 9)]
+    + [(PARTS[3], 6, None), (PARTS[4], 6, 17)],
 )
-def test_equals_one_call(part, size, noise):
+def test_equals_one_call(part, size, kept, noise):
     recorded, replay = noise
     torch.manual_seed(0)
     model, feats, rois = part(), torch.randn(4, 8, 8, 8, dtype=torch.float64), make_rois()
-    slices = -(-R // size)
+    keeping = min(size if kept is None else kept, R)
+    again = -(-(R - keeping) // size)
+    slices = again + -(-keeping // size)
     forward_draws = []
 
     def forward(*args):
-        output = in_sub_batches(size)(*args)
+        output = in_sub_batches(size, kept)(*args)
         forward_draws.extend(recorded)
         return output
 
     loss, grads = run(model, feats, rois, forward)
-    for draw in recorded[len(forward_draws) :]:  # all but the last slice draw the same once more
+    for draw in recorded[len(forward_draws) :]:  # slices that keep nothing draw the same once more
         assert any(torch.equal(draw, old) for old in forward_draws)
     random = part not in (plain, c4_plain)
-    assert len(recorded) * slices == len(forward_draws) * (2 * slices - 1)
+    assert len(recorded) * slices == len(forward_draws) * (slices + again)
     assert bool(forward_draws) == random
 
     rest = replay(forward_draws, slices)
@@ -190,7 +193,7 @@ def test_real_dropout_has_one_mask():
 
 
 def test_calls():
-    """Which slices run, and which run again: the remainder first, the last only once."""
+    """Which slices run, and which run again: the remainder first, the kept ones only once."""
     calls = []
     weight = torch.ones(1, requires_grad=True)
 
@@ -209,6 +212,18 @@ def test_calls():
         calls.clear()
         sequential_roi_forward(fn, (), rois[:count], size).sum().backward()
         assert [len(call) for call in calls[: len(expected)]] == expected
+    for kept, slices, again in [
+        (0, [1, 2, 2], [2, 2, 1]),
+        (1, [2, 2, 1], [2, 2]),
+        (3, [2, 1, 2], [2]),
+        (5, [1, 2, 2], []),
+        (9, [1, 2, 2], []),
+    ]:
+        calls.clear()
+        sequential_roi_forward(fn, (), rois, 2, kept=kept).sum().backward()
+        assert [len(call) for call in calls] == slices + again
+        assert sum(calls[: len(slices)], []) == rois[:, 0].tolist()
+        assert sorted(sum(calls[len(slices) :], [])) == rois[: max(5 - kept, 0), 0].tolist()
     calls.clear()
     with torch.no_grad():
         output = sequential_roi_forward(fn, (), rois, 2)
@@ -293,6 +308,11 @@ def test_layers_that_may_run():
         check_chunkable([nn.BatchNorm1d(3, track_running_stats=False).eval()])
 
 
+def test_refuses_to_keep_less_than_nothing():
+    with pytest.raises(ValueError, match='kept must be at least 0, got -1'):
+        sequential_roi_forward(lambda feats, rois: rois, (), make_rois(), 4, kept=-1)
+
+
 class PeakBytes(TorchDispatchMode):
     """Peak of the bytes of all living storages that operators made inside."""
 
@@ -318,7 +338,7 @@ class PeakBytes(TorchDispatchMode):
         self.now -= size
 
 
-def peak(size, count):
+def peak(size, count, kept=None):
     """Peak of a training step of layers whose activations are far larger than their output."""
     torch.manual_seed(0)
     layers = [nn.Conv2d(8, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.ReLU()]
@@ -326,7 +346,7 @@ def peak(size, count):
     feats, rois = torch.randn(1, 8, 8, 8, dtype=torch.float64), make_rois((count,))
     gc.collect()
     with PeakBytes() as bytes_:
-        run(model, feats, rois, in_sub_batches(size))
+        run(model, feats, rois, in_sub_batches(size, kept))
     return bytes_.peak
 
 
@@ -336,3 +356,14 @@ def test_peak_memory_does_not_grow_with_the_proposals():
     sub_batches = [peak(50, count) for count in (100, 500)]
     assert sub_batches[1] < 1.15 * sub_batches[0]
     assert sub_batches[0] < 0.7 * one_call[0]
+
+
+def test_peak_memory_grows_with_the_kept_ones_alone():
+    """They have let go of their activations before the others are computed again."""
+    all_kept = peak(20, 80, kept=80)
+    per_roi = 8 * (8 + 2 * 32) * 49  # input of each convolution, output of the second ReLU
+    for kept in (20, 50):
+        found = peak(20, 80, kept)
+        # a gradient of the layers more, once a sub-batch was computed again
+        assert found == pytest.approx(all_kept - (80 - kept) * per_roi, abs=7 * per_roi)
+        assert peak(20, 160, kept) < found + per_roi  # what is not kept costs nothing

@@ -17,7 +17,8 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from wsl_plugins.engine.hooks import SequentialBatchHook
+from wsl_plugins.engine.hooks import SequentialBatchHook, memory_probe
+from wsl_plugins.engine.hooks.memory_probe import saved_bytes
 from wsl_plugins.engine.hooks.sub_batched import SubBatched
 from wsl_plugins.models.roi_heads import WSODRoIHead
 from wsl_plugins.models.tta import WSODTTAModel
@@ -222,7 +223,7 @@ def test_runner(build, batch, tmp_path, kind):
 
     dataset = [{key: value[i] for key, value in batch.items()} for i in (0, 2)]
 
-    def runner(name, epochs=2, hook=True, **kwargs):
+    def runner(name, epochs=2, hook=True, size=7, budget=None, **kwargs):
         def loader():
             return DataLoader(copy.deepcopy(dataset), batch_size=1, collate_fn=pseudo_collate)
 
@@ -244,7 +245,14 @@ def test_runner(build, batch, tmp_path, kind):
             ),
             custom_hooks=[
                 dict(type='EMAHook'),
-                *[dict(type='wsl_plugins.SequentialBatchHook', sub_batch_size=7)] * hook,
+                *[
+                    dict(
+                        type='wsl_plugins.SequentialBatchHook',
+                        sub_batch_size=size,
+                        memory_budget=budget,
+                    )
+                ]
+                * hook,
             ],
             default_scope='mmdet',
             experiment_name=name,
@@ -272,9 +280,11 @@ def test_runner(build, batch, tmp_path, kind):
         assert found == pytest.approx(value, rel=1e-4)
 
     checkpoint = str(tmp_path / 'hook' / 'epoch_1.pth')
+    kwargs = dict(load_from=checkpoint, resume=True)
     resumed = [
-        finish(runner(f'resumed{on}', hook=on, load_from=checkpoint, resume=True))[0]
-        for on in (True, False)
+        finish(runner('resumed', **kwargs))[0],
+        finish(runner('resumed-budget', size='auto', budget=20_000, **kwargs))[0],
+        finish(runner('resumed-without', hook=False, **kwargs))[0],
     ]
     for state in resumed[1:]:
         for name, value in resumed[0].items():
@@ -564,18 +574,60 @@ def test_auto_without_gradients_and_with_fewer_rois():
     assert model.path.sub_batch_size == 10 and not output.requires_grad
 
 
-def test_auto_logs_its_choice_once():
-    logger = MMLogger.get_instance('test_auto_logs_its_choice_once')
-    lines = []
-    handler = logging.Handler()
+@pytest.fixture
+def log(request):
+    """Lines of mmengine's log."""
+    lines, handler = [], logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())
-    logger.addHandler(handler)
+    MMLogger.get_instance(request.node.name).addHandler(handler)
+    return lines
+
+
+def test_auto_logs_its_choice_once(log):
     model = Auto()
-    attached(model, 'auto', target='path', memory_budget=10 * 4 * (5 + 6 + 8) + 60)
+    attached(model, 'auto', target='path', memory_budget=25 * 4 * (5 + 6 + 8) + 60)
     for _ in range(2):
         model.path((), torch.rand(3, 5))
-    (line,) = lines
-    assert line.startswith("sub_batch_size='auto': 10 rois (")
+    (line,) = log
+    assert line.startswith("sub_batch_size='auto': 25 rois; the activations of up to 25 rois are")
+
+
+def test_auto_chooses_again_once_there_are_gradients(log):
+    """A validation before the training is no measure of the memory that is free in it."""
+    model = Auto()
+    attached(model, 'auto', target='path', memory_budget=10**4)
+    modes = [torch.no_grad, torch.no_grad, torch.enable_grad, torch.no_grad, torch.enable_grad]
+    lines = []
+    for mode in modes:
+        with mode():
+            model.path((), torch.rand(3, 5))
+        lines.append(len(log))
+    assert lines == [1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    'options, how',
+    [
+        (dict(), 'of 500 rois'),
+        (dict(sub_batch_size=7), 'of 7 rois'),
+        (dict(sub_batch_size='auto'), 'of 500 rois'),  # a CPU has no number of free bytes
+        (dict(sub_batch_size='auto', memory_budget=10), 'chosen at the first input'),
+    ],
+)
+def test_start_of_a_run_is_logged(build, log, options, how):
+    hook = SequentialBatchHook(**options)
+    hook.before_run(SimpleNamespace(model=build('ours')))
+    assert log[-1] == (f'SequentialBatchHook: WSODRoIHead.roi_features runs in sub-batches {how}')
+
+
+def test_half_of_the_free_memory_is_the_budget_on_cuda(monkeypatch):
+    """Free memory of the device, and what torch holds without using it."""
+    numbers = dict(mem_get_info=(1000, 9999), memory_reserved=500, memory_allocated=300)
+    for name, value in numbers.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    model = Auto()
+    method = SubBatched(model, 'path', '', 'auto')
+    assert method.budget(torch.device('cuda')) == 600
 
 
 def test_auto_under_autocast_leaves_the_gradients(build, batch):
@@ -593,21 +645,53 @@ def test_auto_shares_the_budget_among_the_stages(build, batch):
         model = build(kind)
         attached(model, 'auto', memory_budget=10**6)
         gradients(model, batch)
-        sizes.append(model.roi_head._bbox_forward.sub_batch_size)
+        sizes.append(model.roi_head._bbox_forward.kept)
     assert abs(sizes[0] - 2 * sizes[1]) <= 2 and isinstance(model.roi_head, CascadeRoIHead)
 
 
+@pytest.mark.parametrize('kind', METHODS)
+@pytest.mark.parametrize('share', [0.03, 0.5, 0.75, 1.0, 9.0])
+def test_a_budget_is_kept_and_used(build, monkeypatch, kind, share):
+    """What is kept for the backward pass is below the budget, by less than two rois."""
+    monkeypatch.setattr(memory_probe, 'SUB_BATCH_SIZE', 8)  # several are kept
+    model = build(kind, **DROP if kind == 'ours' else {})
+    stages = getattr(model.roi_head, 'num_stages', 1)
+    feats = (torch.rand(3, 32, 4, 4, requires_grad=True),)
+    rois = torch.rand(40, 5).mul(30).cumsum(1) * torch.tensor([0, 1, 1, 1, 1])
+    in_memory = [*feats, rois, *model.parameters(), *model.buffers()]
+
+    def call(feats, rois):
+        stage = [1] if kind == 'cascade' else []
+        return getattr(model.roi_head, METHODS[kind])(*stage, feats, rois)
+
+    one_call = saved_bytes(call, feats, rois, in_memory)
+    attached(model, 'auto', memory_budget=int(share * one_call) * stages)
+    call(feats, rois)  # chooses
+    kept = saved_bytes(call, feats, rois, in_memory)
+    assert min(share, 1) * one_call - 2 * one_call / 40 < kept <= share * one_call
+
+
+@pytest.mark.parametrize('kind', METHODS)
+def test_a_budget_changes_no_gradient(build, batch, monkeypatch, kind):
+    monkeypatch.setattr(memory_probe, 'SUB_BATCH_SIZE', 2)
+    model = build(kind)
+    expected = gradients(model, batch)
+    hook = attached(model, 'auto', memory_budget=20_000)
+    result = gradients(model, batch)
+    assert 2 < hook.method.kept < 25
+    assert_equal(result, expected)
+
+
 def test_auto_needs_a_budget_that_fits(build, batch):
-    with pytest.raises(ValueError, match="'auto' on cpu needs memory_budget"):
-        attached(build('ours'), 'auto')
     model = build('ours')
     attached(model, 'auto', memory_budget=100)
     with pytest.raises(ValueError, match='budget of 100 bytes is below the need of one roi'):
         gradients(model, batch)
 
 
+@pytest.mark.parametrize('options', [dict(size=5), dict(size='auto', memory_budget=40_000)])
 @pytest.mark.parametrize('kind', ['standard', 'cascade'])
-def test_box_branch_in_float64(build, kind):
+def test_box_branch_in_float64(build, kind, options):
     head = build(kind).roi_head.double()
     generator = torch.Generator().manual_seed(0)
     rois = torch.rand(23, 5, generator=generator, dtype=torch.float64) * 30
@@ -627,8 +711,9 @@ def test_box_branch_in_float64(build, kind):
     expected = run()
     detector = nn.Module()
     detector.roi_head = head
-    attached(detector, 5)
+    hook = attached(detector, **options)
     result = run()
+    assert hook.method.sub_batch_size < 23
     assert len(result) == len(expected) == 11
     for found, value in zip(result, expected, strict=True):
         assert (found - value).abs().max() <= 1e-10 * value.abs().max()

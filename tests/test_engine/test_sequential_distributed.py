@@ -17,6 +17,11 @@ COUNTS, LABELS = [7, 4, 9, 0], [[1, 0, 1], [0, 1, 0], [0, 0, 1], [1, 1, 0]]
 WRAPPERS = dict(
     plain=dict(), unused=dict(find_unused_parameters=True), static=dict(static_graph=True)
 )
+HOOKS = dict(
+    plain=SequentialBatchHook('auto', memory_budget=8000),
+    unused=SequentialBatchHook(3),
+    static=SequentialBatchHook(3),
+)
 
 
 def gradients(model, batch):
@@ -38,11 +43,13 @@ def worker(folder, rank):
         if kind == 'unused':
             detector.unused = torch.nn.Linear(2, 2)
         model = MMDistributedDataParallel(detector, **options)
-        SequentialBatchHook(3).attach(model)
+        hook = HOOKS[kind]
+        hook.attach(model)
         for _ in range(3):  # what one step leaves unfinished would fail the next
             result = gradients(model, batches[rank])
         with model.no_sync():  # gradient accumulation
             own = gradients(model, batches[rank])
+        assert 1 < hook.method.sub_batch_size < 7
         torch.save((result, own), folder / f'{kind}-{rank}.pt')
     torch.distributed.destroy_process_group()
 

@@ -23,31 +23,34 @@ def sequential_roi_forward(
     rois: Tensor,
     sub_batch_size: int,
     paths: Mapping[nn.Module, str] | None = None,
+    kept: int | None = None,
 ) -> Any:
-    """``fn(feats, rois)``, with the activations of one slice of rois in memory at a time.
+    """``fn(feats, rois)``, slice by slice, with the activations of ``kept`` rois in memory.
 
-    Section 4.3 of `MIST <https://arxiv.org/abs/2004.04725>`_. With gradients enabled every slice
-    but the last keeps nothing for the backward pass; its activations are computed again (with the
-    same random numbers and the same autocast) when its gradient arrives. The last slice is the
-    first to receive its gradient, so that it keeps its activations without raising the peak: up to
-    ``sub_batch_size`` rois nothing is computed twice. The first slice is the one that may be
-    shorter. Outputs and gradients are those of one call, up to rounding (under autocast that of its
+    Section 4.3 of `MIST <https://arxiv.org/abs/2004.04725>`_. With gradients enabled the slices of
+    the last ``kept`` rois keep their activations for the backward pass, those before them nothing:
+    their activations are computed again (with the same random numbers and the same autocast) when
+    their gradient arrives. The last slices are the first to receive their gradients and have let go
+    of their activations by then, so that the peak is the larger of both: ``kept`` rois, or one
+    slice. Outputs and gradients are those of one call, up to rounding (under autocast that of its
     type, in which the gradients of the slices add up); random layers draw other numbers than one
     call would.
 
-    ``fn`` has to treat each roi by itself, and runs twice for most slices: what it writes elsewhere
-    is written twice.
+    ``fn`` has to treat each roi by itself, and runs twice for the slices that keep nothing: what it
+    writes elsewhere is written twice.
 
     Args:
         fn: gives a tensor with one row per roi, or a tuple, list or dict of such; None stays None.
         feats: feature maps, passed on to ``fn``.
         rois: (R, 5), image index and xyxy. With R = 0 ``fn`` is called once.
-        sub_batch_size: rois per slice, at least 1.
+        sub_batch_size: rois per slice, at least 1. The first slice of either kind may be shorter.
         paths: names of modules for error messages. Default: their class.
+        kept: rois that keep their activations, at least 0; from R on nothing is computed twice.
+            Default: ``sub_batch_size``.
 
     Raises:
-        ValueError: ``sub_batch_size`` below 1; an output that has not one row per roi; a layer
-            refused by :func:`check_chunkable`.
+        ValueError: ``sub_batch_size`` below 1 or ``kept`` below 0; an output that has not one row
+            per roi; a layer refused by :func:`check_chunkable`.
         TypeError: an output that is something else.
 
     Example:
@@ -57,24 +60,39 @@ def sequential_roi_forward(
     """
     if sub_batch_size < 1:
         raise ValueError(f'sub_batch_size must be at least 1, got {sub_batch_size}')
+    kept = sub_batch_size if kept is None else kept
+    if kept < 0:
+        raise ValueError(f'kept must be at least 0, got {kept}')
 
     @torch.compiler.disable  # also when a compiled caller's backward pass computes it again
     def run(feats: tuple[Tensor, ...], part: Tensor) -> Any:
         return fn(feats, part)
 
-    full, rest = divmod(len(rois), sub_batch_size)
-    sizes = ([rest] if rest or not full else []) + [sub_batch_size] * full
+    count_again = max(len(rois) - kept, 0)
+    again = slice_sizes(count_again, sub_batch_size)
+    sizes = again + slice_sizes(len(rois) - count_again, sub_batch_size) or [0]
     outputs = []
     for index, part in enumerate(rois.split(sizes)):
         with called_modules(enabled=index == 0) as called:
-            if index == len(sizes) - 1:
-                output = run(feats, part)
-            else:  # without gradients this is a plain call
+            if index < len(again):  # without gradients this is a plain call
                 output = checkpoint(run, feats, part, use_reentrant=False)
+            else:
+                output = run(feats, part)
         check_chunkable(called, paths)
         check_rows(output, len(part))
         outputs.append(output)
     return outputs[0] if len(outputs) == 1 else concatenate(outputs)
+
+
+def slice_sizes(count: int, size: int) -> list[int]:
+    """Sizes of the slices of ``count`` rois: the remainder, if there is one, then all of ``size``.
+
+    Example:
+        >>> slice_sizes(7, 3)
+        [1, 3, 3]
+    """
+    full, rest = divmod(count, size)
+    return ([rest] if rest else []) + [size] * full
 
 
 @contextmanager

@@ -1,65 +1,98 @@
-"""The largest sub-batch that fits into memory, from a measurement."""
+"""What the per-proposal part of a detector keeps for the backward pass, and how much of it fits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-SIZES = (16, 64)  # rois of the two measurements
+SUB_BATCH_SIZE = 500  # more rois at once are not faster, and need more memory while they run
 
 
-def largest_sub_batch(
+class Cost(NamedTuple):
+    """Bytes of a call with R rois: ``fixed + per_roi * R``."""
+
+    per_roi: float
+    fixed: float = 0.0
+
+    def __call__(self, count: int) -> float:
+        return self.fixed + self.per_roi * count
+
+
+class Split(NamedTuple):
+    """Rois of a sub-batch, and rois that keep their activations."""
+
+    sub_batch_size: int
+    kept: int
+
+
+def split_for_budget(budget: int, kept: Cost, peak: Cost) -> Split:
+    """The most rois whose activations fit a budget beside one sub-batch that is being computed.
+
+    Sub-batches are of 500 rois, or fewer if the ``peak`` of one is above the budget. With k kept
+    sub-batches of s rois the peak is ``k * kept(s) + (peak(s) - kept(s))``.
+
+    Args:
+        budget: bytes.
+        kept: what a sub-batch keeps for its backward pass.
+        peak: what a sub-batch needs at most in its forward and backward pass; at least ``kept``.
+
+    Raises:
+        ValueError: the budget is below the need of one roi.
+
+    Example:
+        >>> split_for_budget(30_000, Cost(per_roi=10), Cost(per_roi=12))
+        Split(sub_batch_size=500, kept=2900)
+    """
+    if budget < peak(1):
+        raise ValueError(
+            f'a memory budget of {budget} bytes is below the need of one roi, {peak(1):.0f} bytes'
+        )
+    size = min(SUB_BATCH_SIZE, max(int((budget - peak.fixed) / max(peak.per_roi, 1.0)), 1))
+    room = budget - (peak(size) - kept(size))
+    whole, left = divmod(room, max(kept(size), 1.0))
+    part = int((left - kept.fixed) / max(kept.per_roi, 1.0))
+    return Split(size, max(int(whole), 1) * size + max(part, 0))
+
+
+def measure(
     fn: Callable[[tuple[Tensor, ...], Tensor], Any],
     feats: tuple[Tensor, ...],
     rois: Tensor,
     module: nn.Module,
-    budget: int,
-) -> int:
-    """How many rois ``fn(feats, rois)`` can take, so that their activations fit the budget.
+) -> tuple[Cost, Cost]:
+    """What ``fn(feats, rois)`` keeps for its backward pass, and its peak in both passes.
 
-    ``fn`` is measured at 16 and at 64 rois, and the line through both is solved for the budget. On
-    CUDA the measure is the allocator's peak of a forward and a backward pass (its peak statistics
-    start anew), elsewhere the bytes that the forward pass keeps for the backward pass. Random
-    numbers, gradients, buffers and the tensors among the attributes of ``module`` stay as they
-    were.
+    Lines through two numbers of rois each. On CUDA the peak is that of the allocator (its
+    statistics start anew); elsewhere it is not known, and taken as what is kept. Random numbers,
+    gradients, buffers and the tensors among the attributes of ``module`` stay as they were.
 
     Args:
         fn: treats each roi by itself.
         feats: feature maps.
         rois: (R, 5) with R of at least 1; repeated or cut to the number measured.
         module: holds the parameters and buffers that ``fn`` uses.
-        budget: bytes.
-
-    Raises:
-        ValueError: the budget is below the need of one roi.
     """
-    inputs = [p for p in module.parameters() if p.requires_grad]
     feats = tuple(feat.detach().requires_grad_() for feat in feats)
-    measure = cuda_peak if rois.is_cuda else saved_bytes
+    known = [*feats, *module.parameters(), *module.buffers()]
+    inputs = [*feats, *(p for p in module.parameters() if p.requires_grad)]
     with untouched(module, rois.device):
-        small, large = (
-            # once before it counts: libraries allocate their workspace at first use
-            [measure(fn, feats, repeat(rois, size), inputs) for _ in range(2)][1]
-            for size in SIZES
-        )
-    per_roi = max((large - small) / (SIZES[1] - SIZES[0]), 1.0)
-    fixed = max(small - per_roi * SIZES[0], 0.0)
-    size = int((budget - fixed) / per_roi)
-    if size < 1:
-        raise ValueError(
-            f'a memory budget of {budget} bytes is below the need of one roi, '
-            f'{int(fixed + per_roi) + 1} bytes'
-        )
-    print_log(
-        f"sub_batch_size='auto': {size} rois ({per_roi / 2**20:.3g} MiB per roi and "
-        f'{fixed / 2**20:.3g} MiB besides, in {budget / 2**20:.4g} MiB)',
-        logger='current',
-    )
-    return size
+        kept = line(lambda size: saved_bytes(fn, feats, repeat(rois, size), known), 4, 16)
+        if not rois.is_cuda:
+            return kept, kept
+        cuda_peak(fn, feats, repeat(rois, 64), inputs)  # libraries allocate their workspace
+        peak = line(lambda size: cuda_peak(fn, feats, repeat(rois, size), inputs), 16, 64)
+    per_roi = max(peak.per_roi, kept.per_roi)
+    return kept, Cost(per_roi, max(peak.fixed, kept.fixed))
+
+
+def line(bytes_of: Callable[[int], float], few: int, many: int) -> Cost:
+    """The line through the bytes of two numbers of rois, nowhere below zero."""
+    small, large = bytes_of(few), bytes_of(many)
+    per_roi = max((large - small) / (many - few), 0.0)
+    return Cost(per_roi, max(small - per_roi * few, 0.0))
 
 
 def repeat(rois: Tensor, size: int) -> Tensor:
@@ -67,14 +100,19 @@ def repeat(rois: Tensor, size: int) -> Tensor:
     return rois.detach()[torch.arange(size, device=rois.device) % len(rois)]
 
 
-def saved_bytes(fn: Callable, feats: tuple[Tensor, ...], rois: Tensor, inputs: list[Tensor]) -> int:
-    """Bytes that a forward pass keeps for the backward pass, without parameters and features."""
-    known = {tensor.untyped_storage().data_ptr() for tensor in (*inputs, *feats)}
+def saved_bytes(
+    fn: Callable, feats: tuple[Tensor, ...], rois: Tensor, known: Iterable[Tensor] = ()
+) -> int:
+    """Bytes of the storages that a forward pass keeps for the backward pass, less those ``known``.
+
+    What :func:`torch.utils.checkpoint.checkpoint` computes again is not kept.
+    """
+    others = {tensor.untyped_storage().data_ptr() for tensor in known}
     sizes: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in known:
+        if storage.data_ptr() not in others:
             sizes[storage.data_ptr()] = storage.nbytes()
         return tensor
 
@@ -94,7 +132,7 @@ def cuda_peak(fn: Callable, feats: tuple[Tensor, ...], rois: Tensor, inputs: lis
         if isinstance(leaf, Tensor) and leaf.requires_grad
     ]
     ones = [torch.ones_like(output) for output in outputs]
-    torch.autograd.grad(outputs, [*feats, *inputs], ones, allow_unused=True)
+    torch.autograd.grad(outputs, inputs, ones, allow_unused=True)
     return torch.cuda.max_memory_allocated(rois.device) - start
 
 

@@ -3,6 +3,7 @@
 import inspect
 
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
@@ -12,6 +13,7 @@ from wsl_plugins.registry import HOOKS
 
 from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
 
+from .memory_probe import SUB_BATCH_SIZE
 from .sub_batched import SubBatched
 
 TARGETS = {
@@ -23,43 +25,48 @@ TARGETS = {
 
 @HOOKS.register_module()
 class SequentialBatchHook(Hook):
-    """Trains and tests on all proposals with the activations of one sub-batch in memory.
+    """Trains and tests on all proposals with the activations of as many as fit in memory.
 
     Section 4.3 of `MIST <https://arxiv.org/abs/2004.04725>`_ for any detector with RoI features:
     see :func:`wsl_plugins.engine.sequential.sequential_roi_forward` for what is exact and what is
     computed twice. The model keeps its modules, parameters and checkpoints. ``before_run`` (of
     training, validation and testing) replaces the method, ``after_run`` puts it back; a run that
     raises leaves it in place, which changes no result, and the next run with this hook replaces it.
-    A detector that calls the method several times per step, as a cascade does, keeps one sub-batch
-    per call. mmengine's ``compile`` is refused: it compiles the backward pass of mmcv's operators,
-    which reads what is computed again twice. A compiled forward pass alone runs the method as it
-    is, uncompiled.
+    A detector that calls the method several times per step, as a cascade does, keeps activations
+    of each call; the stages of mmdet's cascade share the budget. mmengine's ``compile`` is refused:
+    it compiles the backward pass of mmcv's operators, which reads what is computed again twice. A
+    compiled forward pass alone runs the method as it is, uncompiled.
 
     Args:
-        sub_batch_size: rois per sub-batch. Default 500. ``'auto'``: the largest that fits the
-            budget, measured at the first input and logged. A budget covers one sub-batch, not the
-            vectors of all proposals.
+        sub_batch_size: rois per sub-batch; one of them keeps its activations. Default 500.
+            ``'auto'``: 500, or fewer if they do not fit the budget, and as many rois keep their
+            activations as fit it, measured at the first input and logged; without a budget on
+            other devices than CUDA the same as 500.
         target: method to run in sub-batches, as a path from the detector, e.g.
             ``'roi_head.my_method'``; its arguments are (feats, rois) or (stage, feats, rois).
             Default: ``roi_features`` of :class:`wsl_plugins.WSODRoIHead`, ``_bbox_forward`` of
             mmdet's ``StandardRoIHead`` and ``CascadeRoIHead`` (and of their subclasses, with the
             same arguments). Of the latter two, ``bbox_feats`` is kept for a mask head that shares
             the extractor only.
-        memory_budget: bytes for ``'auto'``. Default: half of the free memory of the CUDA device; on
-            a CPU it has to be given, and counts what is kept for the backward pass.
+        memory_budget: bytes that the activations may take with ``'auto'``, without the vectors of
+            all proposals. Default: half of the memory of the CUDA device that is free when the
+            first proposals come; gradients, optimiser and larger images take the rest. On a CPU it
+            counts what is kept for the backward pass, on CUDA also what a sub-batch needs while it
+            is computed.
 
     Raises:
         ValueError: an option outside its range; before the run: no such method, or one with other
             arguments; ``compile`` in the config of a training; in a forward pass: a layer
-            that cannot be split, see :func:`wsl_plugins.engine.sequential.check_chunkable`.
+            that cannot be split, see :func:`wsl_plugins.engine.sequential.check_chunkable`, or a
+            budget below the need of one roi.
 
     Example:
-        >>> custom_hooks = [dict(type='wsl_plugins.SequentialBatchHook', sub_batch_size=500)]
+        >>> custom_hooks = [dict(type='wsl_plugins.SequentialBatchHook', sub_batch_size='auto')]
     """
 
     def __init__(
         self,
-        sub_batch_size: int | str = 500,
+        sub_batch_size: int | str = SUB_BATCH_SIZE,
         target: str | None = None,
         memory_budget: int | None = None,
     ) -> None:
@@ -81,8 +88,15 @@ class SequentialBatchHook(Hook):
         self.method: SubBatched | None = None
 
     def before_run(self, runner: Runner) -> None:
-        """Replace the method of the runner's model."""
+        """Replace the method of the runner's model; one line in the log says how."""
         self.attach(runner.model)
+        method, size = self.method, self.method.sub_batch_size
+        how = 'chosen at the first input' if size == 'auto' else f'of {size} rois'
+        print_log(
+            f'SequentialBatchHook: {type(method.owner).__name__}.{method.name} runs in '
+            f'sub-batches {how}',
+            logger='current',
+        )
 
     def before_train(self, runner: Runner) -> None:
         """Refuse mmengine's ``compile``."""
@@ -102,13 +116,9 @@ class SequentialBatchHook(Hook):
         self.detach()
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
-        if self.sub_batch_size == 'auto' and self.memory_budget is None:
-            device = next(model.parameters()).device
-            if device.type != 'cuda':
-                raise ValueError(
-                    f"sub_batch_size='auto' on {device.type} needs memory_budget, the bytes that "
-                    'the activations of a sub-batch may take'
-                )
+        size = self.sub_batch_size
+        if size == 'auto' and self.memory_budget is None and not next(model.parameters()).is_cuda:
+            size = SUB_BATCH_SIZE
         path = self.target or _default_target(model)
         owner, name = _find(model, path)
         left_over = getattr(owner, name, None)
@@ -120,7 +130,7 @@ class SequentialBatchHook(Hook):
             shared = owner.with_mask and owner.share_roi_extractor
             discard = () if shared else ('bbox_feats',)
         self.method = SubBatched(
-            owner, name, path.rpartition('.')[0], self.sub_batch_size, self.memory_budget, discard
+            owner, name, path.rpartition('.')[0], size, self.memory_budget, discard
         )
 
     def detach(self) -> None:

@@ -1,14 +1,16 @@
 """A method of a detector's module that runs in sub-batches."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from torch import nn
 
 from wsl_plugins.engine.sequential import sequential_roi_forward
 
-from .memory_probe import largest_sub_batch
+from .memory_probe import Split, measure, split_for_budget
 
 FREE_SHARE = 0.5  # of CUDA's free memory; gradients, optimiser and larger images take the rest
 
@@ -22,7 +24,8 @@ class SubBatched:
         owner: module with the method.
         name: of the method; its arguments are (feats, rois) or (stage, feats, rois).
         path: of the owner, from the detector, for error messages.
-        sub_batch_size: rois, or ``'auto'``: chosen in the first call that has rois.
+        sub_batch_size: rois, or ``'auto'``: chosen in the first call that has rois, once more in
+            the first with gradients if that had none.
         memory_budget: bytes for ``'auto'``. None: half of the free memory of the CUDA device.
         discard: keys of the result, a dict, that nobody reads: None instead of their values.
     """
@@ -42,6 +45,8 @@ class SubBatched:
         self.shadowed = vars(owner).get(name)
         self.paths = {module: found for found, module in owner.named_modules(prefix=path)}
         self.sub_batch_size = sub_batch_size
+        self.kept = None  # rois that keep their activations: one sub-batch
+        self.to_measure = {False, True} if sub_batch_size == 'auto' else set()  # grad modes
         self.memory_budget = memory_budget
         self.discard = discard
         vars(owner)[name] = self
@@ -63,12 +68,30 @@ class SubBatched:
             output = self.function(*leading, feats, rois)
             return {**output, **dict.fromkeys(self.discard)} if self.discard else output
 
-        if self.sub_batch_size == 'auto' and len(rois):
-            # each stage of a cascade keeps the activations of one sub-batch
-            budget = self.budget(rois.device) // getattr(self.owner, 'num_stages', 1)
-            self.sub_batch_size = largest_sub_batch(fn, feats, rois, self.owner, budget)
+        if torch.is_grad_enabled() in self.to_measure and len(rois):
+            self.sub_batch_size, self.kept = self.choose(fn, feats, rois)
+            self.to_measure -= {False, torch.is_grad_enabled()}
         size = max(len(rois), 1) if self.sub_batch_size == 'auto' else self.sub_batch_size
-        return sequential_roi_forward(fn, feats, rois, size, self.paths)
+        return sequential_roi_forward(fn, feats, rois, size, self.paths, self.kept)
+
+    def choose(
+        self,
+        fn: Callable[[tuple[torch.Tensor, ...], torch.Tensor], Any],
+        feats: tuple[torch.Tensor, ...],
+        rois: torch.Tensor,
+    ) -> Split:
+        """What fits the budget, from a measurement; logged."""
+        # the stages of a cascade keep their activations at the same time
+        budget = self.budget(rois.device) // getattr(self.owner, 'num_stages', 1)
+        kept, peak = measure(fn, feats, rois, self.owner)
+        split = split_for_budget(budget, kept, peak)
+        print_log(
+            f"sub_batch_size='auto': {split.sub_batch_size} rois; the activations of up to "
+            f'{split.kept} rois are kept, {kept.per_roi / 2**20:.3g} MiB each, in a budget of '
+            f'{budget / 2**20:.4g} MiB; those of the others are computed again',
+            logger='current',
+        )
+        return split
 
     def budget(self, device: torch.device) -> int:
         """Bytes that the activations of a step may take."""

@@ -63,8 +63,12 @@ def test_one_training_step(cfg, make_batch, without_weights):
         assert f'refine_heads.{k}.fc_cls.weight' in moved
 
 
-def test_head_has_the_classes_of_the_data_set(cfg):
+def test_head_has_the_classes_of_the_data_set_and_large_networks_the_hook(cfg):
     dataset = cfg.train_dataloader.dataset
     dataset = dataset.datasets[0] if dataset.type == 'ConcatDataset' else dataset
     metainfo = DATASETS.get(dataset.type).METAINFO | dict(dataset.get('metainfo', {}))
     assert cfg.model.roi_head.num_classes == len(metainfo['classes'])
+    # layers per proposal that need more memory than a GPU has; the hook of the runtime stays
+    large = cfg.model.backbone.get('depth') in (50, 101)
+    sequential = dict(type='wsl_plugins.SequentialBatchHook', sub_batch_size='auto')
+    assert cfg.custom_hooks == [dict(type='NumClassCheckHook')] + [sequential] * large

@@ -3,7 +3,7 @@ _base_ = [
     '../_base_/models/mist_r101-c4.py',
     '../_base_/datasets/coco14_wsod.py',
     '../_base_/schedules/mist_coco_12e.py',
-    '../_base_/default_runtime.py',
+    '../_base_/sequential_batch_runtime.py',
 ]
 
 model = dict(roi_head=dict(num_classes=80))

@@ -2,5 +2,5 @@ _base_ = [
     '../_base_/models/wsddn_r101-dc5.py',
     '../_base_/datasets/voc07_wsod.py',
     '../_base_/schedules/voc_28e.py',
-    '../_base_/default_runtime.py',
+    '../_base_/sequential_batch_runtime.py',
 ]

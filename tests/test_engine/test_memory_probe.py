@@ -1,5 +1,7 @@
 """The choice for a budget against a plain count; what layers keep, counted by hand."""
 
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -79,6 +81,19 @@ def test_saved_bytes_counts_a_storage_once():
 
     assert saved_bytes(fn, (), x) == 160
     assert saved_bytes(lambda feats, rois: rois * rois, (), x, known=[x]) == 0
+
+
+def test_saved_bytes_lets_go_of_what_it_counted():
+    """A layer that saves its own output would keep it for ever, held by the tensor it saved."""
+    outputs = []
+
+    def fn(feats, rois):
+        y = rois.exp()
+        outputs.append(weakref.ref(y))
+        return y + 1
+
+    saved_bytes(fn, (), torch.rand(4, 10, requires_grad=True))
+    assert outputs[0]() is None
 
 
 def test_cuda_peak_counts_both_passes(monkeypatch):

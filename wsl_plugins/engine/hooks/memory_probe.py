@@ -114,7 +114,7 @@ def saved_bytes(
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in others:
             sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # an output that its own graph saved would never be freed
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         output = fn(feats, rois)  # the graph behind it keeps the storages, and their addresses

@@ -1,5 +1,5 @@
-# Detectors whose layers per proposal outgrow a GPU's memory: as many activations are kept as fit, the
-# others are computed again (docs/sequential_batch.md)
+# Detectors whose layers per proposal outgrow the memory of a GPU: as many activations are kept as
+# fit, the others are computed again (docs/sequential_batch.md)
 _base_ = './default_runtime.py'
 
 custom_hooks = [

@@ -34,12 +34,13 @@ def rows_of(folder):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='resident size as on Linux')
-def test_two_ways(tmp_path):
-    done = run(*SMALL, '--num-proposals', 20, 200, '--out', tmp_path / 'out')
+def test_all_ways(tmp_path):
+    budget = ['--budgets', 0.5]
+    done = run(*SMALL, *budget, '--num-proposals', 20, 200, '--out', tmp_path / 'out')
     assert done.returncode == 0, done.stderr
     rows = rows_of(tmp_path / 'out')
     assert [(row['num_proposals'], row['mode']) for row in rows] == [
-        (count, mode) for count in ('20', '200') for mode in ('vanilla', 'sequential')
+        (count, mode) for count in ('20', '200') for mode in ('vanilla', 'sequential', 'budget 0.5')
     ]
     memory = {}
     for row in rows:
@@ -48,13 +49,20 @@ def test_two_ways(tmp_path):
         assert row['sub_batch_size'] == ('10' if row['mode'] == 'sequential' else '')
         point = row['num_proposals'], row['mode']
         memory[point] = float(row['peak_mib']) - float(row['before_mib'])
-    for vanilla, sequential in (rows[:2], rows[2:]):  # the same step both ways
-        assert float(sequential['loss']) == pytest.approx(float(vanilla['loss']), rel=1e-5)
+    for vanilla, *others in (rows[:3], rows[3:]):  # the same steps
+        for row, kept in zip(others, (10, int(vanilla['num_proposals']) // 2), strict=True):
+            for name in ('loss', 'loss_after'):
+                assert float(row[name]) == pytest.approx(float(vanilla[name]), rel=1e-5)
+            assert row['kept'] == str(kept) and vanilla['loss'] != vanilla['loss_after']
     # Of one proposal a map (256, 14, 14) and four maps (512, 7, 7) at least are kept, 0.57 MiB, of
     # 180 proposals 103 MiB. Half of it is required; in sub-batches less than a third of the growth.
-    growth = {mode: memory['200', mode] - memory['20', mode] for mode in ('vanilla', 'sequential')}
+    growth = {
+        mode: memory['200', mode] - memory['20', mode]
+        for mode in ('vanilla', 'sequential', 'budget 0.5')
+    }
     assert growth['vanilla'] > 51
     assert growth['sequential'] < growth['vanilla'] / 3
+    assert growth['vanilla'] / 3 < growth['budget 0.5'] < growth['vanilla'] * 0.75
     assert memory['200', 'vanilla'] - memory['200', 'sequential'] > 51
     with Image.open(tmp_path / 'out' / 'memory_benchmark.png') as plot:
         assert plot.format == 'PNG' and plot.size[0] > plot.size[1]
@@ -119,6 +127,7 @@ def tool():
         (['--num-proposals', 100, 0], '--num-proposals must be at least 1, got 0'),
         (['--sub-batch-size', 0], '--sub-batch-size must be at least 1, got 0'),
         (['--image-size', 600, -1], '--image-size must be at least 1, got -1'),
+        (['--budgets', 0.5, 0], '--budgets must be greater than 0, got 0'),
         (['--repeats', 0], '--repeats must be at least 1, got 0'),
         (['--memory-limit', 0], '--memory-limit must be greater than 0, got 0.0'),
         (['--config', 'none.py'], '--config: no such file: none.py'),

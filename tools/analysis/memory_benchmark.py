@@ -1,10 +1,12 @@
 """Time and memory of training steps with all proposals at once and in sub-batches.
 
 Figure 11 of Ren et al., "Instance-aware, Context-focused, and Memory-efficient Weakly Supervised
-Object Detection", CVPR 2020, on this machine: one image, R random proposals, for each R both ways
-(``vanilla``, ``sequential``). A point is a process of its own, without pretrained weights: one step
-to warm up, then ``--repeats`` timed ones, each the forward pass, the backward pass and a step of
-SGD with momentum; ``sequential`` is ``SequentialBatchHook``.
+Object Detection", CVPR 2020, on this machine: one image, R random proposals, for each R all ways:
+``vanilla``; ``sequential``, which is ``SequentialBatchHook`` with ``--sub-batch-size``; and for
+each of ``--budgets`` the hook with ``'auto'`` and this share of the bytes that one call keeps for
+the backward pass. A point is a process of its own, without pretrained weights: one step to warm up,
+then ``--repeats`` timed ones, each the forward pass, the backward pass and a step of SGD with
+momentum.
 
 Columns of ``memory_benchmark.csv``, in order after the settings:
 
@@ -13,7 +15,9 @@ Columns of ``memory_benchmark.csv``, in order after the settings:
 - before_mib: memory right before the first step. CUDA: what the allocator has handed out; CPU: the
   resident size of the process, libraries included (Linux only);
 - peak_mib: the highest value of the same quantity up to the end of the last step;
-- loss: total loss of the first step; equal both ways in models without dropout.
+- loss, loss_after: total loss of the first step, and of the second, on the same image, which the
+  gradients of the first have changed; equal in all ways in models without dropout;
+- kept: proposals that keep their activations.
 
 The table and ``memory_benchmark.png`` show peak - before: activations, gradients, the optimiser's
 momentum and scratch space, without the weights. On a CPU with glibc set
@@ -37,23 +41,25 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from terminaltables import GithubFlavoredMarkdownTable
 
 from wsl_plugins.engine.hooks import SequentialBatchHook
+from wsl_plugins.engine.hooks.memory_probe import measure as measure_memory
 from wsl_plugins.models.roi_heads import WSODRoIHead
 from wsl_plugins.proposals.files import atomic_write
 
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import bbox2roi
 
 EXAMPLE = """example:
   python tools/analysis/memory_benchmark.py --config configs/_base_/models/wsddn_r18-c4.py \\
       --num-proposals 200 400 800 --sub-batch-size 100 --out work_dirs/memory"""
 ROOT = Path(__file__).resolve().parents[2]
-MODES = ('vanilla', 'sequential')
 MIB = 2**20
 
 
@@ -76,6 +82,14 @@ def parse_args() -> argparse.Namespace:
         help='default: 1000 2000 3000 4000 5000',
     )
     parser.add_argument('--sub-batch-size', type=int, default=500, help='default: 500')
+    parser.add_argument(
+        '--budgets',
+        type=float,
+        nargs='+',
+        default=[],
+        metavar='SHARE',
+        help='memory budgets, shares of what one call keeps, e.g. 0.75 0.5; default: none',
+    )
     parser.add_argument(
         '--image-size',
         type=int,
@@ -106,6 +120,8 @@ def parse_args() -> argparse.Namespace:
     for name, value in numbers.items():
         if value < 1:
             parser.error(f'--{name.replace("_", "-")} must be at least 1, got {value}')
+    if min(args.budgets, default=1) <= 0:
+        parser.error(f'--budgets must be greater than 0, got {min(args.budgets):g}')
     if args.memory_limit is not None and args.memory_limit <= 0:
         parser.error(f'--memory-limit must be greater than 0, got {args.memory_limit}')
     if not args.config.is_file():
@@ -165,6 +181,21 @@ def make_batch(num_proposals: int, height: int, width: int, num_classes: int) ->
     return dict(inputs=[image], data_samples=[sample])
 
 
+def ways(args: argparse.Namespace) -> dict[str, float | None]:
+    """Name of each way, and the share of its budget."""
+    return dict(vanilla=None, sequential=None) | {f'budget {b:.4g}': b for b in args.budgets}
+
+
+def budget_bytes(model: torch.nn.Module, batch: dict, share: float) -> int:
+    """``share`` of what one call of the RoI path keeps for the backward pass."""
+    data = model.data_preprocessor(batch, training=True)
+    rois = bbox2roi([sample.proposals.bboxes for sample in data['data_samples']])
+    with torch.no_grad():
+        feats = model.extract_feat(data['inputs'])
+    kept, _ = measure_memory(model.roi_head.roi_features, feats, rois, model.roi_head)
+    return int(share * kept(len(rois)))
+
+
 def limit_memory(device: torch.device, gib: float) -> None:
     """Let allocations beyond ``gib`` GiB fail in this process."""
     if device.type == 'cuda':
@@ -193,14 +224,18 @@ def memory_peak(device: torch.device) -> float:
 def measure(mode: str, num_proposals: int, args: argparse.Namespace) -> dict[str, object]:
     """Measure one point; runs in a process of its own."""
     device = torch.device(args.device)
+    MMLogger.get_current_instance().setLevel('ERROR')  # the table alone goes to stdout
     if args.memory_limit is not None:
         limit_memory(device, args.memory_limit)
     model = build_model(args.config, device)
-    if mode == 'sequential':
-        SequentialBatchHook(args.sub_batch_size).attach(model)
+    batch = partial(make_batch, num_proposals, *args.image_size, model.roi_head.num_classes)
+    share = ways(args)[mode]
+    if mode != 'vanilla':
+        budget = None if share is None else budget_bytes(model, batch(), share)
+        hook = SequentialBatchHook('auto' if budget else args.sub_batch_size, memory_budget=budget)
+        hook.attach(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4)
     optim_wrapper = OptimWrapper(optimizer)
-    batch = partial(make_batch, num_proposals, *args.image_size, model.roi_head.num_classes)
     before, losses, seconds = memory_now(device), [], []
     try:
         for _ in range(1 + args.repeats):
@@ -220,6 +255,10 @@ def measure(mode: str, num_proposals: int, args: argparse.Namespace) -> dict[str
         before_mib=round(before, 1),
         peak_mib=round(memory_peak(device), 1),
         loss=losses[0],
+        loss_after=losses[1],
+        kept=num_proposals
+        if mode == 'vanilla'
+        else min(hook.method.kept or args.sub_batch_size, num_proposals),
     )
 
 
@@ -244,13 +283,13 @@ def run_point(mode: str, num_proposals: int, args: argparse.Namespace) -> dict[s
         num_proposals=num_proposals,
         sub_batch_size=args.sub_batch_size if mode == 'sequential' else '',
     )
-    empty = dict(status='killed', seconds='', before_mib='', peak_mib='', loss='')
+    empty = dict.fromkeys(('seconds', 'before_mib', 'peak_mib', 'loss', 'loss_after', 'kept'), '')
     with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
         try:
             found = pool.submit(measure, mode, num_proposals, args).result()
         except BrokenProcessPool:
             found = {}
-    return row | empty | found
+    return row | dict(status='killed') | empty | found
 
 
 def step_memory(row: dict[str, object]) -> float:
@@ -271,7 +310,7 @@ def draw(rows: list[dict[str, object]], path: Path) -> None:
     """Two panels over R: memory and time of a step; missing points are those out of memory."""
     figure = Figure(figsize=(9, 3.5), layout='constrained')
     memory, duration = figure.subplots(1, 2)
-    for mode in MODES:
+    for mode in dict.fromkeys(row['mode'] for row in rows):
         done = [row for row in rows if row['mode'] == mode and row['status'] == 'ok']
         counts = [row['num_proposals'] for row in done]
         memory.plot(counts, [step_memory(row) / 1024 for row in done], marker='o', label=mode)
@@ -288,18 +327,20 @@ def draw(rows: list[dict[str, object]], path: Path) -> None:
 
 
 def table(rows: list[dict[str, object]]) -> str:
-    """Markdown: one line per R, memory and time both ways."""
-    points = {(row['num_proposals'], row['mode']): row for row in rows}
-    lines = [['R', *(f'{m} {what}' for what in ('MiB', 's') for m in MODES), 'time ratio']]
+    """Markdown: one line per R, memory and time of each way, times against vanilla."""
+    modes = list(dict.fromkeys(row['mode'] for row in rows))
+    heads = [f'{mode} {what}' for what in ('MiB', 's') for mode in modes]
+    lines = [['R', *heads, *(f'{mode} / vanilla' for mode in modes[1:])]]
     for count in dict.fromkeys(row['num_proposals'] for row in rows):
-        both = [points[count, mode] for mode in MODES]
-        fine = [row['status'] == 'ok' for row in both]
+        points = [row for row in rows if row['num_proposals'] == count]
+        fine = [row['status'] == 'ok' for row in points]
         line = [str(count)]
-        for row, ok in zip(both, fine, strict=True):
+        for row, ok in zip(points, fine, strict=True):
             line.append(f'{step_memory(row):.0f}' if ok else row['status'])
-        for row, ok in zip(both, fine, strict=True):
+        for row, ok in zip(points, fine, strict=True):
             line.append(f'{row["seconds"]:.2f}' if ok else '')
-        line.append(f'{both[1]["seconds"] / both[0]["seconds"]:.2f}' if all(fine) else '')
+        for row, ok in zip(points[1:], fine[1:], strict=True):
+            line.append(f'{row["seconds"] / points[0]["seconds"]:.2f}' if ok and fine[0] else '')
         lines.append(line)
     return GithubFlavoredMarkdownTable(lines).table
 
@@ -309,7 +350,7 @@ def main() -> int:
     rows = []
     try:
         for count in dict.fromkeys(args.num_proposals):
-            for mode in MODES:
+            for mode in ways(args):
                 rows.append(run_point(mode, count, args))
                 write_csv(rows, args.out / 'memory_benchmark.csv')
                 print(f'R = {count}, {mode}: {rows[-1]["status"]}', file=sys.stderr, flush=True)

@@ -55,6 +55,15 @@ BENCHMARKS = (
         '--image-size 64 96 --repeats 1 --out work_dirs/benchmarks/memory-quick',
     ),
     Benchmark(
+        'Sequential batches with a memory budget',
+        'Forward and backward pass of the layers per proposal (C5 of ResNet-50), all ways in turns '
+        'in one process, gradients that are checked to be equal: one call, budgets that are shares '
+        'of what one call keeps, and sub-batches of which one is kept.',
+        'python benchmarks/sequential_batches.py --proposals 96 --sub-batch-size 24 --repeats 3',
+        'configs/wsddn/wsddn_r18-c4_voc07.py --proposals 8 --size 6 8 --sub-batch-size 2 '
+        '--repeats 1',
+    ),
+    Benchmark(
         'Pseudo-label samplers',
         'One image. `MISTSampler` selects, assigns and encodes what a plain loop over the '
         'candidates does, in both forms, with results that are checked to be equal.',

@@ -44,8 +44,9 @@ def pack(pipeline, label, size=(70, 50)):
     boxes = np.array([[5.0, 5.0, 45.0, 30.0]])
     results = dict(img=image, ori_shape=(height, width), image_id='a.jpg', gt_label=label)
     results |= dict(gt_bboxes=boxes, gt_boxes=boxes, image_size=size)
-    for transform in pipeline[1:]:
-        results = TRANSFORMS.build(transform)(results)
+    for transform in map(TRANSFORMS.build, pipeline[1:]):
+        assert getattr(transform, 'backend', 'pillow') == 'pillow'  # as the published code resizes
+        results = transform(results)
     return results
 
 
@@ -165,6 +166,8 @@ def test_data_and_evaluation(load, name):
     size = next((s for key, s in sizes.items() if key in name), 224)
     for pipeline in (train.pipeline, test.pipeline):
         assert pack(pipeline, 0, (400, 300))['inputs'].shape == (3, size, size)
+    if name.endswith(('_cub.py', '_imagenet.py')):  # the published share of the area
+        assert train.pipeline[1].crop_ratio_range == (0.2, 1.0)
     assert ('mmpretrain.Accuracy' in [m.type for m in cfg.test_evaluator]) == ('joint' in name)
     topk = METRICS.build(cfg.test_evaluator[0]).topk
     assert topk == ((1, 5) if 'joint' in name else None)
@@ -193,7 +196,7 @@ def test_with_and_without_crop(load, crop, box):
     pipeline = cfg.test_dataloader.dataset.pipeline
     assert [t.type.split('.')[1] for t in pipeline[1:3]] == ['Resize', 'FixedCrop']
     if not crop:
-        pipeline[1:3] = [dict(type='mmpretrain.Resize', scale=(224, 224))]
+        pipeline[1:3] = [dict(type='mmpretrain.Resize', scale=(224, 224), backend='pillow')]
     model = MODELS.build(cfg.model).eval()
     last = model.head.regressor[2]
     torch.nn.init.zeros_(last.weight)
@@ -215,7 +218,7 @@ def test_ten_crop_averages_the_scores_of_ten_views(load):
     model = MODELS.build(dict(cfg.tta_model, module=cfg.model))
     model.init_weights()
     model.eval()
-    pipeline = [cfg.tta_pipeline[0], dict(type='mmpretrain.Resize', scale=(256, 256))]
+    pipeline = cfg.tta_pipeline[:2]
     views = pack([*pipeline, cfg.tta_pipeline[2]], 3, (300, 200))
     assert len(views['inputs']) == 10
     with torch.no_grad():

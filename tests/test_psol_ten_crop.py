@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from PIL import Image
 
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, write_wsol_metadata
 
@@ -47,10 +48,10 @@ def data(tmp_path):
 
 def ten_crop_scores(model, path):
     """Mean of the class probabilities of ten crops, (C,)."""
-    image = cv2.resize(cv2.imread(str(path)), (256, 256), interpolation=cv2.INTER_LINEAR)
+    image = np.array(Image.open(path).resize((256, 256), Image.Resampling.BILINEAR))
     scores = []
     for x, y in ((16, 16), (0, 0), (32, 0), (0, 32), (32, 32)):
-        crop = image[y : y + 224, x : x + 224, ::-1]
+        crop = image[y : y + 224, x : x + 224]
         for view in (crop, crop[:, ::-1]):
             pixels = (view.astype(np.float32) - MEAN) / STD
             tensor = torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy()).float()

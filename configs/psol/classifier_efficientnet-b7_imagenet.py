@@ -6,7 +6,7 @@ _base_ = [
 ]
 test_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.EfficientNetCenterCrop', crop_size=600),
+    dict(type='mmpretrain.EfficientNetCenterCrop', crop_size=600, backend='pillow'),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 train_dataloader = None

@@ -13,13 +13,13 @@ model = dict(
 )
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.RandomResizedCrop', scale=224),
+    dict(type='mmpretrain.RandomResizedCrop', scale=224, backend='pillow'),
     dict(type='mmpretrain.RandomFlip', prob=0.5),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 test_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(256, 256)),
+    dict(type='mmpretrain.Resize', scale=(256, 256), backend='pillow'),
     dict(type='wsl_plugins.FixedCrop', crop_size=224),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]

@@ -7,7 +7,7 @@ _base_ = [
 ]
 test_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(256, 256)),
+    dict(type='mmpretrain.Resize', scale=(256, 256), backend='pillow'),
     dict(type='wsl_plugins.FixedCrop', crop_size=224),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from wsl_plugins.apis import WSOLInferencer
 from wsl_plugins.apis.localization import draw_localization, localization
@@ -91,7 +92,8 @@ def test_picture():
 
 def cam_by_hand(model, image):
     """Probabilities, and the map of the best class: its weights times the features."""
-    inputs = torch.from_numpy(cv2.resize(image, (96, 96))[..., ::-1].copy()).permute(2, 0, 1)
+    rgb = Image.fromarray(image[..., ::-1]).resize((96, 96), Image.Resampling.BILINEAR)
+    inputs = torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
     mean, std = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
     inputs = (inputs - mean[:, None, None]) / std[:, None, None]
     with torch.no_grad():

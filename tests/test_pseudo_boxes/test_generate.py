@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
@@ -37,7 +38,7 @@ class TinyFeatures:
 
 def make_data(folder, counts=(5, 7, 1)):
     """Images with a bright rectangle; ``counts`` images per class, classes interleaved."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(1)
     labels = [label for label, count in enumerate(counts) for _ in range(count)]
     generator.shuffle(labels)
     labels = {f'c{label}/{n:02d}.png': int(label) for n, label in enumerate(labels)}
@@ -82,8 +83,8 @@ def reference(images, metadata, groups, sets=None, connectivity=8):
     """Boxes with all features of a group in memory, by SVD; heat maps resized as they are."""
     features = {}
     for image_id in metadata.image_ids:
-        image = cv2.resize(cv2.imread(str(images / image_id)), (32, 32))
-        tensor = torch.from_numpy(image.transpose(2, 0, 1)[None])
+        image = Image.open(images / image_id).resize((32, 32), Image.Resampling.BILINEAR)
+        tensor = torch.from_numpy(np.array(image)[..., ::-1].transpose(2, 0, 1)[None].copy())
         features[image_id] = TinyFeatures()(tensor)[0].double().numpy()
     boxes = {}
     for group in groups:

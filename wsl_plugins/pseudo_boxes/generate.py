@@ -71,7 +71,9 @@ class DDTBoxes:
         self.parts = Path(f'{self.out}.parts')
         self.paths = {i: Path(self.data_root, i) for i in self.metadata.image_ids}
         self.groups = image_groups(self.metadata, self.class_agnostic)
-        self.statistics_job = dict(self.features.info, class_agnostic=self.class_agnostic)
+        self.statistics_job = dict(
+            self.features.info, resize='pillow', class_agnostic=self.class_agnostic
+        )
         self.job = dict(
             method='ddt',
             **self.statistics_job,

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import torch
 from mmengine.dist import get_world_size, is_main_process
 from torch import Tensor
 from tqdm import tqdm
 
 from wsl_plugins.proposals.images import read_pixels
+
+import mmcv
 
 AHEAD = 2  # batches that are read while one is used
 
@@ -51,6 +52,8 @@ def read_image(
 ) -> tuple[Tensor, tuple[int, int]] | str:
     """Image (3, S, S) uint8 BGR, squeezed to a square, and its original (width, height).
 
+    Resized by Pillow (bilinear, over all pixels that a new one covers), as the published DDT is.
+
     Args:
         path (Path): Image file.
         input_size (int): S.
@@ -67,7 +70,7 @@ def read_image(
     height, width = image.shape[:2]
     if size not in (None, (width, height)):
         return f'is {width} x {height} pixels, its metadata say {size[0]} x {size[1]}'
-    image = cv2.resize(image, (input_size, input_size), interpolation=cv2.INTER_LINEAR)
+    image = mmcv.imresize(image, (input_size, input_size), backend='pillow')
     return torch.from_numpy(image).permute(2, 0, 1), (width, height)
 
 

@@ -3,13 +3,18 @@ _base_ = './wsol_cub.py'
 
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='wsl_plugins.RandomResizedCropWithBox', scale=224),
+    dict(
+        type='wsl_plugins.RandomResizedCropWithBox',
+        scale=224,
+        crop_ratio_range=(0.2, 1.0),
+        backend='pillow',
+    ),
     dict(type='mmpretrain.RandomFlip', prob=0.5),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 test_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(256, 256)),
+    dict(type='mmpretrain.Resize', scale=(256, 256), backend='pillow'),
     dict(type='wsl_plugins.FixedCrop', crop_size=224),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]

@@ -6,14 +6,24 @@ data_preprocessor = dict(num_classes=27)
 data = dict(metadata_root='wsol_metadata/CUB27')
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='wsl_plugins.RandomResizedCropWithBox', scale=224, crop_ratio_range=(0.35, 1.0)),
+    dict(
+        type='wsl_plugins.RandomResizedCropWithBox',
+        scale=224,
+        crop_ratio_range=(0.35, 1.0),
+        backend='pillow',
+    ),
     dict(type='mmpretrain.RandomFlip', prob=0.5),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 # for the last epochs: objects as large as in the test
 mild_pipeline = [
     train_pipeline[0],
-    dict(type='wsl_plugins.RandomResizedCropWithBox', scale=224, crop_ratio_range=(0.75, 1.0)),
+    dict(
+        type='wsl_plugins.RandomResizedCropWithBox',
+        scale=224,
+        crop_ratio_range=(0.75, 1.0),
+        backend='pillow',
+    ),
     *train_pipeline[2:],
 ]
 train_dataloader = dict(

@@ -11,13 +11,14 @@ train_pipeline = [
         scale=96,
         crop_ratio_range=(0.5, 1.0),
         min_kept=0.8,
+        backend='pillow',
     ),
     dict(type='mmpretrain.RandomFlip', prob=0.5),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 test_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(96, 96)),
+    dict(type='mmpretrain.Resize', scale=(96, 96), backend='pillow'),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 loader = dict(num_workers=0, persistent_workers=False)

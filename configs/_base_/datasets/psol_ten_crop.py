@@ -2,7 +2,7 @@
 tta_model = dict(type='mmpretrain.AverageClsScoreTTA')
 tta_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(256, 256)),
+    dict(type='mmpretrain.Resize', scale=(256, 256), backend='pillow'),
     dict(
         type='TestTimeAug',
         transforms=[

@@ -17,14 +17,14 @@ data_preprocessor = dict(
 # squashed, not cropped: the whole image is seen, as the evaluation wants it
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(256, 256)),
+    dict(type='mmpretrain.Resize', scale=(256, 256), backend='pillow'),
     dict(type='mmpretrain.RandomCrop', crop_size=224),
     dict(type='mmpretrain.RandomFlip', prob=0.5),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 test_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(224, 224)),
+    dict(type='mmpretrain.Resize', scale=(224, 224), backend='pillow'),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 

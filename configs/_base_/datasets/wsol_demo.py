@@ -6,14 +6,14 @@ data_preprocessor = dict(num_classes=5)
 data = dict(data_root='data/wsol_demo/', data_prefix='images', metadata_root='metadata')
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(104, 104)),
+    dict(type='mmpretrain.Resize', scale=(104, 104), backend='pillow'),
     dict(type='mmpretrain.RandomCrop', crop_size=96),
     dict(type='mmpretrain.RandomFlip', prob=0.5),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 test_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(96, 96)),
+    dict(type='mmpretrain.Resize', scale=(96, 96), backend='pillow'),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]
 loader = dict(num_workers=0, persistent_workers=False)

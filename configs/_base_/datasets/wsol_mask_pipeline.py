@@ -3,7 +3,7 @@
 mask_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
     dict(type='wsl_plugins.LoadLocalizationMask'),
-    dict(type='mmpretrain.Resize', scale=(224, 224)),
+    dict(type='mmpretrain.Resize', scale=(224, 224), backend='pillow'),
     dict(type='mmpretrain.RandomFlip', prob=0.5),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]

@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from wsl_plugins.models.layers import ADL
 from wsl_plugins.models.layers.adl import attention_map, keep_mask
+from wsl_plugins.registry import MODELS
+
+from mmpretrain.structures import DataSample
+
+SEED = 1
 
 
 def test_masks_by_loops():
@@ -51,3 +59,60 @@ def test_gradients():
 def test_options(options):
     with pytest.raises(ValueError, match=rf'{next(iter(options))} must lie in 0..1'):
         ADL(**options)
+
+
+def adl_of_the_paper(feats, drop_rate, threshold):
+    """Section 3: the sum of both maps, one of them times zero."""
+    attention = feats.mean(dim=1, keepdim=True)
+    peak = attention.flatten(1).max(dim=1).values.view(-1, 1, 1, 1)
+    chosen = (torch.rand(()) < drop_rate).float()
+    drop = (attention < threshold * peak).float()
+    return feats * (chosen * drop + (1 - chosen) * torch.sigmoid(attention))
+
+
+@pytest.mark.parametrize('size', [14, 28])
+def test_inception_v3_inserts_where_published(size, without_weights):
+    """Losses and gradients of the config are those of the network written out."""
+    cfg = Config.fromfile('configs/wsol/adl/adl_inceptionv3_cub.py')
+    without_weights(cfg.model)
+    cfg.model.backbone.score_map_size = size
+    for insert in cfg.model.inserts:
+        insert.layer.drop_rate = 0.5  # with the seed below both maps are drawn
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(cfg.model).train()
+    model.init_weights()
+    images, labels = torch.randn(2, 3, 96, 96), torch.tensor([3, 7])
+    samples = [DataSample().set_gt_label(label) for label in labels]
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.manual_seed(SEED)
+    loss = model(images, samples, mode='loss')['loss']
+    loss.backward()
+    grads = {name: p.grad.clone() for name, p in model.named_parameters()}
+
+    model.load_state_dict(state)  # the running means have moved
+    model.zero_grad()
+    net, neck, head = model.backbone, model.neck.layers, model.head
+    hooks = (net.Mixed_5d, net.Mixed_6e, neck[3])
+    for layer in hooks:
+        layer._forward_hooks.clear()
+    torch.manual_seed(SEED)
+    assert len({bool(torch.rand(()) < 0.5) for _ in range(3)}) == 2
+    torch.manual_seed(SEED)
+    x = net.Conv2d_2b_3x3(net.Conv2d_2a_3x3(net.Conv2d_1a_3x3(images)))
+    x = F.max_pool2d(x, 3, 2, padding=1, ceil_mode=True)
+    x = net.Conv2d_4a_3x3(net.Conv2d_3b_1x1(x))
+    x = F.max_pool2d(x, 3, 2, padding=1, ceil_mode=True)
+    x = adl_of_the_paper(net.Mixed_5d(net.Mixed_5c(net.Mixed_5b(x))), 0.5, 0.9)
+    if size == 14:
+        x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+    x = net.Mixed_6e(net.Mixed_6d(net.Mixed_6c(net.Mixed_6b(net.Mixed_6a(x)))))
+    x = adl_of_the_paper(x, 0.5, 0.9)
+    x = adl_of_the_paper(neck[3](neck[1](x)), 0.5, 0.9)
+    expected = F.cross_entropy(head.fc(x.mean(dim=(2, 3))), labels)
+    expected.backward()
+    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=0)
+    for name, parameter in model.named_parameters():
+        scale = parameter.grad.abs().max()
+        assert (grads[name] - parameter.grad).abs().max() <= 1e-5 * scale, name
+        assert scale > 0, name

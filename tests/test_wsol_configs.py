@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
@@ -26,6 +27,7 @@ LOSSES = {
 def cfg(request, without_weights):
     cfg = Config.fromfile(ROOT / request.param)
     init_default_scope(cfg.default_scope)
+    cfg.keeps_classifier = (cfg.model.get('head') or {}).get('init_cfg') is not None
     without_weights(cfg.model)
     cfg.method = Path(request.param).parent.name
     yield cfg
@@ -76,22 +78,29 @@ def test_one_training_step(cfg):
             assert sample.pred_score.shape == (cfg.data_preprocessor.num_classes,)
 
 
+def assert_pillow(pipeline):
+    """What resizes, resizes as the published code: over all pixels that a new one covers."""
+    backends = [getattr(TRANSFORMS.build(step), 'backend', None) for step in pipeline]
+    assert set(backends) == {None, 'pillow'}
+
+
 def test_data_and_evaluation(cfg):
+    # only of the same classes, and not where other layers take its place (ACoL, SPG), as published
+    same = cfg.filename.endswith('resnet50_imagenet.py')
+    assert cfg.keeps_classifier == (same and cfg.method in ('cam', 'has', 'adl', 'cutmix'))
     for loop in ('train', 'val', 'test'):  # mmengine's runner wants all of a loop or nothing
         last = 'optim_wrapper' if loop == 'train' else f'{loop}_evaluator'
         parts = [cfg.get(key) for key in (f'{loop}_dataloader', f'{loop}_cfg', last)]
         assert len({part is None for part in parts}) == 1, loop
     test = cfg.test_dataloader.dataset
     assert test.split == 'test'
-    for transform in test.pipeline:
-        TRANSFORMS.build(transform)
+    assert_pillow(test.pipeline)
     if cfg.method == 'center':
         assert cfg.train_dataloader is None and cfg.val_dataloader is None
     else:
         train = cfg.train_dataloader.dataset
         assert train.split == ('train-fullsup' if cfg.method == 'fsl' else 'train-weaksup')
-        for transform in train.pipeline:
-            TRANSFORMS.build(transform)
+        assert_pillow(train.pipeline)
         kinds = [t.type for t in train.pipeline]
         assert ('wsl_plugins.HideAndSeek' in kinds) == (cfg.method == 'has')
         assert ('wsl_plugins.LoadLocalizationMask' in kinds) == (cfg.method == 'fsl')
@@ -104,3 +113,28 @@ def test_data_and_evaluation(cfg):
         best = cfg.default_hooks.checkpoint.save_best
         assert best == ('wsol/MaxBoxAccV2' if boxes else 'wsol/PxAP')
         assert 'mmpretrain.Accuracy' in metrics
+
+
+@pytest.mark.parametrize('method', ['cam', 'has', 'adl', 'cutmix'])
+def test_resnet50_of_imagenet_keeps_its_classifier(method, resnet50_file):
+    """Backbone and classifier are those of torchvision's file, as published."""
+    cfg = Config.fromfile(ROOT / method / f'{method}_resnet50_imagenet.py')
+    for part in (cfg.model.backbone, cfg.model.head):
+        assert part.init_cfg == dict(type='Pretrained', checkpoint='torchvision://resnet50')
+        part.init_cfg.checkpoint = resnet50_file
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    init_default_scope('mmengine')
+    weights = torch.load(resnet50_file, weights_only=True)
+    ours = model.backbone.state_dict() | model.head.state_dict()
+    assert ours.keys() == weights.keys()
+    for name, weight in weights.items():
+        assert ours[name].equal(weight), name
+
+
+@pytest.fixture(scope='module')
+def resnet50_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp('weights') / 'resnet50.pth'
+    torch.save(torchvision.models.resnet50().state_dict(), path)
+    return str(path)

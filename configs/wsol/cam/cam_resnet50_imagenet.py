@@ -4,4 +4,6 @@ _base_ = [
     '../../_base_/schedules/wsol_10e.py',
     '../../_base_/wsol_runtime.py',
 ]
-model = dict(head=dict(num_classes=1000))
+# the classifier of ImageNet stays, as published
+pretrained = dict(type='Pretrained', checkpoint='torchvision://resnet50')
+model = dict(head=dict(num_classes=1000, init_cfg=pretrained))

@@ -47,8 +47,8 @@ def parse_args() -> argparse.Namespace:
         type=int,
         nargs=2,
         metavar=('RESIZE', 'CROP'),
-        help='cut ground truth and boxes at the centre crop of CROP pixels of the image resized to '
-        'RESIZE x RESIZE, and compare them there',
+        help='cut the ground truth at the centre crop of CROP pixels of the image resized to '
+        'RESIZE x RESIZE, and compare it there with the boxes, which are not cut',
     )
     args = parser.parse_args()
     if min(args.topk) < 1:
@@ -75,7 +75,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, float]:
         own, truth = boxes[image_id], metadata.boxes[image_id]
         if args.center_crop:
             size = metadata.sizes[image_id]
-            own, truth = (boxes_in_center_crop(b, size, *args.center_crop) for b in (own, truth))
+            own = boxes_in_center_crop(own, size, *args.center_crop, cut=False)
+            truth = boxes_in_center_crop(truth, size, *args.center_crop)
         hits.append(first_hit(own, truth, args.iou, args.strict_iou))
         label = metadata.labels[image_id]
         best = classes[image_id]

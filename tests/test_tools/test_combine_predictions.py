@@ -104,8 +104,10 @@ def test_command(files):
             ['--per-class', '--strict-iou'],
             dict(gt_known_loc=77.78, top1_loc=44.44, top5_loc=77.78),
         ),
-        # e's object lies outside the centre crop; b: 12.5 to 40 wide, 6.25 to 40 or 20 high, 0.407
-        (['--center-crop', 256, 192], dict(gt_known_loc=40, top1_loc=20, top5_loc=40)),
+        # times 2.56 and 5.12, less 32; the objects are cut at 0 and 192, the boxes not. e's object
+        # lies outside; a: 192 x 172.8 of 204.8 x 204.8, 0.79; b: 70.4 x 70.4 of 70.4 x 172.8 and
+        # 102.4 x 102.4, 0.28; d: 121.6 x 192 of 192 x 192 and 153.6 x 256, 0.44 (cut: 0.63)
+        (['--center-crop', 256, 192], dict(gt_known_loc=20, top1_loc=20, top5_loc=20)),
     ],
 )
 def test_variants(files, options, expected):
@@ -117,6 +119,9 @@ def test_boxes_in_center_crop():
     boxes = np.array([[50, 50, 100, 75], [0, 0, 200, 100], [0, 0, 12, 6]])
     got = boxes_in_center_crop(boxes, (200, 100), 256, 224)
     np.testing.assert_allclose(got, [[48, 112, 112, 176], [0, 0, 224, 224], [0, 0, 0, 0]])
+    got = boxes_in_center_crop(boxes, (200, 100), 256, 224, cut=False)
+    whole = [[-16, -16, 240, 240], [-16, -16, -0.64, -0.64]]
+    np.testing.assert_allclose(got, [[48, 112, 112, 176], *whole])
 
 
 def test_mean_over_classes_by_a_loop():

@@ -12,25 +12,29 @@ from wsl_plugins.evaluation.functional.loc_accuracy import loc_accuracy
 
 
 def boxes_in_center_crop(
-    boxes: np.ndarray, size: tuple[int, int], resize: int, crop: int
+    boxes: np.ndarray, size: tuple[int, int], resize: int, crop: int, cut: bool = True
 ) -> np.ndarray:
-    """Boxes as a centre crop of the resized image shows them, cut at its border.
+    """Boxes in pixels of a centre crop of the resized image.
+
+    The published script cuts the ground truth at the border of the crop and the predictions not.
 
     Args:
         boxes: (K, 4) xyxy pixels of the original image, exclusive ends.
         size: (width, height) of the original image.
         resize: side of the square to which the whole image is resized.
         crop: side of the crop, at most ``resize``.
+        cut: whether boxes are cut at the border of the crop. Default True: one outside has no area.
 
     Returns:
-        (K, 4) float64 xyxy pixels of the crop; a box outside has no area.
+        (K, 4) float64 xyxy pixels of the crop.
 
     Example:
         >>> boxes_in_center_crop(np.array([[0, 0, 256, 64]]), (512, 128), 256, 224)
         array([[  0.,   0., 112., 112.]])
     """
     scale = np.tile(resize / np.asarray(size, np.float64), 2)
-    return np.clip(np.asarray(boxes, np.float64) * scale - round((resize - crop) / 2), 0, crop)
+    moved = np.asarray(boxes, np.float64) * scale - round((resize - crop) / 2)
+    return np.clip(moved, 0, crop) if cut else moved
 
 
 def mean_over_classes(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -13,6 +14,7 @@ from wsl_plugins.registry import DATASETS
 from mmdet.registry import MODELS
 from mmpretrain.datasets.categories import VOC2007_CATEGORIES
 from mmpretrain.registry import MODELS as CLASSIFIERS
+from mmpretrain.registry import TRANSFORMS
 from mmpretrain.structures import DataSample
 
 ROOT = Path(__file__).parents[1] / 'configs'
@@ -127,11 +129,20 @@ def test_stage_1_trains_and_fits_the_detector(name, without_weights):
         images = [torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8) for _ in samples]
         logs = model.train_step(dict(inputs=images, data_samples=samples), optimizer)
         assert logs['loss'] > 0 and not torch.equal(before, model.head.fc.weight)
+    results = dict(img=np.zeros((60, 80, 3), np.uint8), image_labels=np.array([0, 1, 1]))
+    for transform in cfg.train_dataloader.dataset.pipeline[1:]:
+        results = TRANSFORMS.build(transform)(results)
+    assert results['data_samples'].gt_score.tolist() == [0, 1, 1]
     init_default_scope('mmdet')
     suffix = name.split('classifier')[-1]
     stage2 = 'sdcn_demo_stage2_separate' if 'demo' in name else f'sdcn_stage2_separate{suffix}'
     stage2 = stage2 if (SDCN / f'{stage2}.py').is_file() else f'sdcn_stage2_separate_vgg16{suffix}'
+    data = cfg.train_dataloader.dataset
     cfg = load(stage2)
+    # the same images and labels in all stages (stage 3 has the data of stage 2)
+    same = ('type', 'data_root', 'metainfo', 'ann_file', 'data_prefix', 'filter_cfg')
+    for key in (*same, 'keep_difficult'):
+        assert data.get(key) == cfg.train_dataloader.dataset.get(key), key
     for key in ('mean', 'std'):  # both see images of the same range, in RGB
         ours = getattr(model.data_preprocessor, key).flatten().tolist()
         assert ours == pytest.approx(cfg.model.data_preprocessor[key])
@@ -182,6 +193,13 @@ def test_both_data_sets_of_stage_1_and_2_order_the_classes_alike():
 def test_fast_rcnn_learns_from_boxes(name, make_batch, without_weights):
     """mmdet's own detector: one step on boxes as its data set gives them."""
     cfg = load(name)
+    if 'voc07' in name:  # VGG16, from ImageNet weights, to fc7
+        head = cfg.model.roi_head
+        assert (cfg.model.backbone.depth, head.bbox_head.in_channels) == (16, 4096)
+        for part in (cfg.model.backbone, head.shared_head):
+            assert part.init_cfg.checkpoint == 'torchvision://vgg16'
+        head.shared_head.fc_channels = (32, 32)  # of 120 million parameters
+        head.bbox_head.in_channels = 32
     without_weights(cfg.model)
     model = MODELS.build(cfg.model).train()
     assert type(model).__module__.startswith('mmdet.')
@@ -195,5 +213,15 @@ def test_fast_rcnn_learns_from_boxes(name, make_batch, without_weights):
     for sample in batch['data_samples']:
         sample.gt_instances.bboxes = sample.proposals.bboxes[:1]
         sample.gt_instances.labels = torch.tensor([2])
-    logs = model.train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    logs = model.train_step(batch, optimizer)
     assert logs['loss_cls'] > 0 and logs['loss_bbox'].isfinite()
+    moved = {name for name, p in model.named_parameters() if not p.equal(before[name])}
+    assert 'roi_head.bbox_head.fc_cls.weight' in moved
+    if 'voc07' in name:
+        assert {'backbone.features.28.weight', 'roi_head.shared_head.classifier.0.weight'} <= moved
+        assert 'backbone.features.7.weight' not in moved  # conv1 and conv2 stay
+    model.eval()
+    (found, _) = model.test_step(make_batch([(96, 128), (64, 96)], [9, 4], [[1], [1]]))
+    assert found.pred_instances.bboxes.shape[1] == 4

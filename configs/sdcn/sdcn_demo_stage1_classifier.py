@@ -9,16 +9,14 @@ model = dict(
     head=dict(_delete_=True, type='MultiLabelLinearClsHead', num_classes=5, in_channels=128),
 )
 data_preprocessor = dict(num_classes=5)
-data = dict(
-    data_root='data/demo/VOC2007',
-    metainfo=dict(classes=('ring', 'star', 'cross', 'checker', 'wedge')),
-)
+metainfo = dict(classes=('ring', 'star', 'cross', 'checker', 'wedge'))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='RandomResizedCrop', scale=128, crop_ratio_range=(0.6, 1.0)),
     dict(
         type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
     ),
+    dict(type='KeyMapper', mapping=dict(gt_score='image_labels'), auto_remap=False, transforms=[]),
     dict(type='PackInputs'),
 ]
 test_pipeline = [
@@ -29,10 +27,24 @@ test_pipeline = [
 train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
-    dataset=dict(data, split='train', pipeline=train_pipeline),
+    # the data set of the detector, so that all stages have the same images and labels
+    dataset=dict(
+        _delete_=True,
+        type='wsl_plugins.WSODVOCDataset',
+        data_root='data/demo/',
+        metainfo=metainfo,
+        ann_file='VOC2007/ImageSets/Main/train.txt',
+        data_prefix=dict(sub_data_root='VOC2007/'),
+        filter_cfg=dict(filter_empty_gt=True),
+        pipeline=train_pipeline,
+    ),
 )
 val_dataloader = dict(
-    num_workers=2, persistent_workers=True, dataset=dict(data, split='test', pipeline=test_pipeline)
+    num_workers=2,
+    persistent_workers=True,
+    dataset=dict(
+        data_root='data/demo/VOC2007', metainfo=metainfo, split='test', pipeline=test_pipeline
+    ),
 )
 test_dataloader = val_dataloader
 train_cfg = dict(by_epoch=True, max_epochs=60, val_interval=10)

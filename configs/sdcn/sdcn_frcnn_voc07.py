@@ -1,11 +1,10 @@
-# SDCN + FRCNN: mmdet's own Fast R-CNN (ResNet-50, FPN, 1x) learns from the top box of each class
-# that the trained detector finds in a training image; the README says how the files are made. The
-# rate is that of 16 images: --auto-scale-lr.
+# SDCN + FRCNN: Fast R-CNN on VGG16, of mmdet's heads, learns from the top box of each class that
+# the trained detector finds in a training image; the README says how the files are made. Sampling
+# of RoIs, rate and length (40k steps of 2 images) are Fast R-CNN's: the paper names none.
 _base_ = [
-    'mmdet::_base_/models/fast-rcnn_r50_fpn.py',
-    'mmdet::_base_/schedules/schedule_1x.py',
-    'mmdet::_base_/default_runtime.py',
     '../_base_/datasets/voc07_wsod.py',
+    '../_base_/schedules/voc_28e.py',
+    '../_base_/default_runtime.py',
 ]
 
 # fmt: off
@@ -15,7 +14,56 @@ classes = (
     'tvmonitor',
 )
 # fmt: on
-model = dict(roi_head=dict(bbox_head=dict(num_classes=20)))
+pretrained = dict(type='Pretrained', checkpoint='torchvision://vgg16')
+model = dict(
+    type='FastRCNN',
+    data_preprocessor=dict(
+        type='DetDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_size_divisor=32,
+    ),
+    # stride 16
+    backbone=dict(type='wsl_plugins.LocalizerVGG', depth=16, frozen_stages=2, init_cfg=pretrained),
+    roi_head=dict(
+        type='StandardRoIHead',
+        bbox_roi_extractor=dict(
+            type='SingleRoIExtractor',
+            roi_layer=dict(type='RoIPool', output_size=7),
+            out_channels=512,
+            featmap_strides=[16],
+        ),
+        # fc6 and fc7
+        shared_head=dict(type='wsl_plugins.FCSharedHead', init_cfg=pretrained),
+        bbox_head=dict(
+            type='BBoxHead',
+            in_channels=4096,
+            roi_feat_size=1,
+            num_classes=20,
+            bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_stds=[0.1, 0.1, 0.2, 0.2]),
+            loss_cls=dict(type='CrossEntropyLoss'),
+            loss_bbox=dict(type='SmoothL1Loss'),
+        ),
+    ),
+    train_cfg=dict(
+        rcnn=dict(
+            assigner=dict(
+                type='MaxIoUAssigner',
+                pos_iou_thr=0.5,
+                neg_iou_thr=(0.1, 0.5),
+                min_pos_iou=0.5,
+                match_low_quality=False,
+            ),
+            sampler=dict(type='RandomSampler', num=64, pos_fraction=0.25),
+            pos_weight=-1,
+            debug=False,
+        )
+    ),
+    test_cfg=dict(
+        rcnn=dict(score_thr=0.05, nms=dict(type='nms', iou_threshold=0.3), max_per_img=100)
+    ),
+)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadProposals', num_max_proposals=None),
@@ -52,3 +100,8 @@ train_dataloader = dict(
 )
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
+train_cfg = dict(max_epochs=16)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=500),
+    dict(type='MultiStepLR', by_epoch=True, milestones=[12], gamma=0.1),
+]

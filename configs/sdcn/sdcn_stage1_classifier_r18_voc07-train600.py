@@ -10,6 +10,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='RandomResizedCrop', scale=256, crop_ratio_range=(0.3, 1.0)),
     dict(type='RandomFlip', prob=0.5),
+    _base_.rename_labels,
     dict(type='PackInputs'),
 ]
 test_pipeline = [
@@ -19,7 +20,7 @@ test_pipeline = [
     _base_.test_pipeline[-1],
 ]
 train_dataloader = dict(
-    dataset=dict(split='', image_set_path='ImageSets/Main/train600.txt', pipeline=train_pipeline)
+    dataset=dict(ann_file='VOC2007/ImageSets/Main/train600.txt', pipeline=train_pipeline)
 )
 val_dataloader = dict(
     dataset=dict(split='', image_set_path='ImageSets/Main/val300.txt', pipeline=test_pipeline)

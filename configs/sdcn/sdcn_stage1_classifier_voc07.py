@@ -8,11 +8,16 @@ model = dict(
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet101')),
     head=dict(_delete_=True, type='MultiLabelLinearClsHead', num_classes=20, in_channels=2048),
 )
+# the data set of the detector, so that all stages have the same images and labels
+rename_labels = dict(
+    type='KeyMapper', mapping=dict(gt_score='image_labels'), auto_remap=False, transforms=[]
+)
 # nearer to the 480 to 1200 pixels of the detector's inputs than 224
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='RandomResizedCrop', scale=448, crop_ratio_range=(0.3, 1.0)),
     dict(type='RandomFlip', prob=0.5),
+    rename_labels,
     dict(type='PackInputs'),
 ]
 test_pipeline = [
@@ -21,7 +26,17 @@ test_pipeline = [
     dict(type='CenterCrop', crop_size=448),
     _base_.test_pipeline[-1],
 ]
-train_dataloader = dict(dataset=dict(data_root='data/VOCdevkit/VOC2007', pipeline=train_pipeline))
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='wsl_plugins.WSODVOCDataset',
+        data_root='data/VOCdevkit/',
+        ann_file='VOC2007/ImageSets/Main/trainval.txt',
+        data_prefix=dict(sub_data_root='VOC2007/'),
+        filter_cfg=dict(filter_empty_gt=True),
+        pipeline=train_pipeline,
+    )
+)
 val_dataloader = dict(dataset=dict(data_root='data/VOCdevkit/VOC2007', pipeline=test_pipeline))
 test_dataloader = val_dataloader
 

@@ -52,6 +52,20 @@ def make_batch(classes):
     return dict(inputs=images, data_samples=samples)
 
 
+def check_rates(model, optimizer, cfg):
+    """What learns ten times faster is what the published code names."""
+    rates = {id(p): group['lr'] for group in optimizer.param_groups for p in group['params']}
+    for name, parameter in model.named_parameters():
+        stem = name.startswith('backbone.')
+        if cfg.model.backbone.type == 'wsl_plugins.LocalizerResNet':
+            fast = name.startswith(('backbone.layer4.', 'head.fc.'))
+        elif cfg.method == 'spg' and cfg.model.backbone.type == 'wsl_plugins.LocalizerVGG':
+            fast = not stem or int(name.split('.')[2]) >= 17  # conv4, conv5
+        else:
+            fast = not stem
+        assert rates[id(parameter)] == pytest.approx(0.1 if fast else 0.01), name
+
+
 def test_one_training_step(cfg):
     cfg.model.data_preprocessor = cfg.data_preprocessor
     model = MODELS.build(cfg.model)
@@ -63,6 +77,8 @@ def test_one_training_step(cfg):
         model.init_weights()
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
         optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+        if cfg.method in METHODS and cfg.model.backbone.get('depth') != 18:
+            check_rates(model, optimizer, cfg)
         logged = model.train_step(batch, optimizer)
         assert set(logged) == {'loss'} | LOSSES.get(cfg.method, set())
         assert all(value.isfinite() for value in logged.values())

@@ -50,14 +50,35 @@ def test_strides_do_not_change_the_first_layers():
 
 
 def test_inception_outputs():
-    backbone = LocalizerInceptionV3(out_indices=(0, 1))
+    backbone = LocalizerInceptionV3(out_indices=(0, 2, 1))
     backbone.eval()
     with torch.no_grad():
-        shapes = [f.shape[1] for f in backbone(torch.rand(1, 3, 100, 160))]
-    assert shapes == [288, 768]
+        mixed_5d, mixed_6d, mixed_6e = backbone(torch.rand(1, 3, 100, 160))
+        torch.testing.assert_close(backbone.Mixed_6e(mixed_6d), mixed_6e)
+        x = backbone.Mixed_6c(backbone.Mixed_6b(backbone.Mixed_6a(mixed_5d)))
+        torch.testing.assert_close(backbone.Mixed_6d(x), mixed_6d)
+    assert (mixed_5d.shape[1], mixed_6d.shape[1]) == (288, 768)
     assert not any('Mixed_7' in name or 'fc' in name for name, _ in backbone.named_parameters())
-    with pytest.raises(ValueError, match=r'out_indices may hold 0 .* got \(2,\)'):
-        LocalizerInceptionV3(out_indices=(2,))
+    with pytest.raises(ValueError, match=r'out_indices may hold 0 .* got \(3,\)'):
+        LocalizerInceptionV3(out_indices=(3,))
+
+
+def test_resnet_with_the_first_block_of_layer3():
+    backbone = LocalizerResNet(50, split_layer3=True, out_indices=(1, 2, 3))
+    plain = LocalizerResNet(50, out_indices=(1, 2, 3))
+    plain.load_state_dict(backbone.state_dict())
+    backbone.eval()
+    plain.eval()
+    image = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        first, *outs = backbone(image)
+        for ours, out in zip(outs, plain(image), strict=True):
+            assert ours.equal(out)
+        assert backbone.layer3[0](outs[0]).equal(first)
+        for block in list(backbone.layer3)[1:]:
+            first = block(first)
+        assert first.equal(outs[1])
+    assert not backbone.layer3[0]._forward_hooks
 
 
 @pytest.mark.parametrize('name', BACKBONES)

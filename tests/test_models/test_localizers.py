@@ -28,7 +28,9 @@ from mmpretrain.structures import DataSample
 HEADS = {
     'cam': lambda **kw: CAMHead(5, 8, **kw),
     'acol': lambda **kw: ACoLHead(5, 8, mid_channels=6, **kw),
-    'spg': lambda **kw: SPGHead(5, 8, branch_channels=(4, 6), mid_channels=6, mask_size=32, **kw),
+    'spg': lambda **kw: SPGHead(
+        5, 8, branch_channels=(4, 6), mid_channels=6, mid_channels_c=5, mask_size=32, **kw
+    ),
 }
 
 

@@ -1,7 +1,7 @@
+# as published: B1 behind Mixed_5d and its pooling, B2 behind Mixed_6d
 _base_ = 'cam_inceptionv3.py'
 model = dict(
-    backbone=dict(out_indices=(0, 1)),
-    neck=dict(keep_input=True),
+    backbone=dict(out_indices=(0, 2, 1)),
     head=dict(
         type='wsl_plugins.SPGHead',
         branch_channels=(288, 768),

@@ -1,3 +1,4 @@
+# conv4 and conv5 learn as fast as what is new, as published
 _base_ = 'cam_vgg16.py'
 model = dict(
     backbone=dict(out_indices=(3, 4)),
@@ -10,4 +11,9 @@ model = dict(
         thresholds_b2=(0.01, 0.7),
         thresholds_c=(0.1, 0.7),
     ),
+)
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={f'backbone.features.{n}.': dict(lr_mult=10) for n in (17, 19, 21, 24, 26, 28)}
+    )
 )

@@ -30,6 +30,8 @@ class LocalizerResNet(ResNet):
     Args:
         depth: 18, 34, 50 (default), 101 or 152.
         score_map_size: 14 (default): layer4 has stride 1; 28: layer3 as well.
+        split_layer3: True: the output of the first block of layer3 comes before the others, as SPG
+            needs it. Default False.
         kwargs: options of mmpretrain's ``ResNet`` other than ``strides``.
 
     Raises:
@@ -40,9 +42,22 @@ class LocalizerResNet(ResNet):
         torch.Size([1, 512, 28, 28])
     """
 
-    def __init__(self, depth: int = 50, score_map_size: int = 14, **kwargs) -> None:
+    def __init__(
+        self, depth: int = 50, score_map_size: int = 14, split_layer3: bool = False, **kwargs
+    ) -> None:
         check_size(score_map_size)
         super().__init__(depth, strides=(1, 2, 2 if score_map_size == 14 else 1, 1), **kwargs)
+        self.split_layer3 = split_layer3
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of ``out_indices``, after that of ``split_layer3``; x is (N, 3, H, W)."""
+        first = []
+        hook = self.layer3[0].register_forward_hook(lambda block, args, out: first.append(out))
+        try:
+            outs = super().forward(x)
+        finally:
+            hook.remove()
+        return (*first, *outs) if self.split_layer3 else outs
 
 
 @MODELS.register_module()
@@ -85,11 +100,12 @@ class LocalizerInceptionV3(InceptionV3):
 
     Args:
         score_map_size: 14 (default) or 28.
-        out_indices: 0: Mixed_5d (288 channels), 1: Mixed_6e (768 channels). Default (1,).
+        out_indices: 0: Mixed_5d (288 channels), 1: Mixed_6e, 2: Mixed_6d (768 channels), in the
+            order of the result. Default (1,).
         init_cfg: mmengine initialisation. Default: mmpretrain's.
 
     Raises:
-        ValueError: ``score_map_size`` is neither 14 nor 28, or an index is neither 0 nor 1.
+        ValueError: ``score_map_size`` is neither 14 nor 28, or an index is not 0, 1 or 2.
 
     Example:
         >>> LocalizerInceptionV3()(torch.rand(1, 3, 224, 224))[0].shape
@@ -103,9 +119,10 @@ class LocalizerInceptionV3(InceptionV3):
         **kwargs,
     ) -> None:
         check_size(score_map_size)
-        if not out_indices or not set(out_indices) <= {0, 1}:
+        if not out_indices or not set(out_indices) <= {0, 1, 2}:
             raise ValueError(
-                f'out_indices may hold 0 (Mixed_5d) and 1 (Mixed_6e), got {out_indices}'
+                'out_indices may hold 0 (Mixed_5d), 1 (Mixed_6e) and 2 (Mixed_6d), got '
+                f'{out_indices}'
             )
         super().__init__(**kwargs)
         self.out_indices = tuple(out_indices)
@@ -126,6 +143,6 @@ class LocalizerInceptionV3(InceptionV3):
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(self.maxpool1(x)))
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(self.maxpool2(x))))
         mixed_5d = self.maxpool3(x)
-        x = self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(mixed_5d)))
-        outs = (mixed_5d, self.Mixed_6e(self.Mixed_6d(x)))
+        mixed_6d = self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(mixed_5d))))
+        outs = (mixed_5d, self.Mixed_6e(mixed_6d), mixed_6d)
         return tuple(outs[i] for i in self.out_indices)

@@ -88,7 +88,8 @@ class SPGHead(LocalizerHead):
         thresholds_b1: (low, high) of the mask that teaches B1. Default (0.05, 0.5).
         thresholds_b2: Default (0.01, 0.7).
         thresholds_c: Default (0.1, 0.7).
-        mid_channels: of the branches. Default 512.
+        mid_channels: of the branches B1 and B2. Default 512.
+        mid_channels_c: of branch C. Default 512.
         mask_size: side of the masks. Default 224.
         init_cfg: mmengine initialisation. Default: Kaiming, the classifier normal, std 0.01.
 
@@ -96,7 +97,7 @@ class SPGHead(LocalizerHead):
         ValueError: thresholds that are not 0 <= low <= high <= 1.
 
     Example:
-        >>> head = SPGHead(3, 8, branch_channels=(4, 6), mid_channels=4)
+        >>> head = SPGHead(3, 8, branch_channels=(4, 6), mid_channels=4, mid_channels_c=4)
         >>> feats = torch.rand(1, 4, 28, 28), torch.rand(1, 6, 14, 14), torch.rand(1, 8, 14, 14)
         >>> head.localize(feats)[1].shape
         torch.Size([1, 14, 14])
@@ -111,6 +112,7 @@ class SPGHead(LocalizerHead):
         thresholds_b2: Sequence[float] = (0.01, 0.7),
         thresholds_c: Sequence[float] = (0.1, 0.7),
         mid_channels: int = 512,
+        mid_channels_c: int = 512,
         mask_size: int = 224,
         **kwargs,
     ) -> None:
@@ -131,7 +133,7 @@ class SPGHead(LocalizerHead):
             conv3x3(mid_channels, mid_channels), nn.Conv2d(mid_channels, 1, 1)
         )
         self.branch_c = nn.Sequential(
-            conv3x3(in_channels, mid_channels), nn.Conv2d(mid_channels, 1, 1)
+            conv3x3(in_channels, mid_channels_c), nn.Conv2d(mid_channels_c, 1, 1)
         )
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:

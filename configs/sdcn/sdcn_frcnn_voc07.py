@@ -29,8 +29,8 @@ model = dict(
     roi_head=dict(
         type='StandardRoIHead',
         bbox_roi_extractor=dict(
-            type='SingleRoIExtractor',
-            roi_layer=dict(type='RoIPool', output_size=7),
+            type='wsl_plugins.SingleRoIExtractor',
+            roi_layer=dict(type='wsl_plugins.RoIPool', output_size=7),
             out_channels=512,
             featmap_strides=[16],
         ),

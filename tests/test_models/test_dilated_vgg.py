@@ -1,5 +1,6 @@
 """The dilated VGG16 shares torchvision's weights and has stride 8."""
 
+import pytest
 import torch
 import torchvision
 
@@ -39,15 +40,32 @@ def test_stride_eight_and_the_same_features_up_to_conv4():
     torch.testing.assert_close(conv5, expected)
 
 
+def frozen_of(model):
+    return [name for name, p in model.named_parameters() if not p.requires_grad]
+
+
 def test_frozen_stages():
-    backbone = DilatedVGG(depth=11, frozen_stages=2).train()
-    frozen = [name for name, p in backbone.named_parameters() if not p.requires_grad]
+    """Before ``train()`` too: the runner wraps the model for several processes before it."""
+    backbone = DilatedVGG(depth=11, frozen_stages=2)
+    frozen = frozen_of(backbone)
+    assert frozen == frozen_of(backbone.train())
     assert frozen == [
         'features.0.weight',
         'features.0.bias',
         'features.3.weight',
         'features.3.bias',
     ]
+
+
+@pytest.mark.parametrize('stages', [-1, 0, 5])
+def test_none_or_all_frozen(stages):
+    learns = {p.requires_grad for p in DilatedVGG(depth=11, frozen_stages=stages).parameters()}
+    assert learns == {stages < 5}
+
+
+def test_number_of_frozen_stages_is_checked():
+    with pytest.raises(ValueError, match=r'frozen_stages must be in -1..5, got 6'):
+        DilatedVGG(depth=11, frozen_stages=6)
 
 
 def test_without_the_last_relu():

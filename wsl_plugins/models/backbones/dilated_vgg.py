@@ -13,6 +13,9 @@ from mmcv.cnn import VGG
 class PlainVGG(VGG, BaseModule):
     """mmcv's VGG without its last pooling, as a module of mmengine that returns a tuple.
 
+    Stages are frozen when it is built: mmcv freezes in ``train()``, which the runner calls after
+    ``DistributedDataParallel`` has noted whose gradients it will wait for.
+
     Parameter names are torchvision's (``features.N``), so ``init_cfg=dict(type='Pretrained',
     checkpoint='torchvision://vgg16')`` works.
 
@@ -23,6 +26,9 @@ class PlainVGG(VGG, BaseModule):
         with_pool4: False leaves the fourth pooling out as well.
         conv5_dilation: dilation of the last stage.
         init_cfg: mmengine initialisation. Default: Kaiming.
+
+    Raises:
+        ValueError: ``frozen_stages`` is not in -1..5.
     """
 
     def __init__(
@@ -34,6 +40,8 @@ class PlainVGG(VGG, BaseModule):
         conv5_dilation: int = 1,
         init_cfg: dict | None = None,
     ) -> None:
+        if not -1 <= frozen_stages <= 5:
+            raise ValueError(f'frozen_stages must be in -1..5, got {frozen_stages}')
         super().__init__(
             depth,
             dilations=(1, 1, 1, 1, conv5_dilation),
@@ -45,6 +53,8 @@ class PlainVGG(VGG, BaseModule):
         if not with_pool4:
             pool4 = self.range_sub_modules[3][1] - 1
             self.features[pool4] = nn.Identity()  # keeps torchvision's numbering
+        if frozen_stages > 0:
+            self.features[: self.range_sub_modules[frozen_stages - 1][1]].requires_grad_(False)
 
     def init_weights(self) -> None:
         """Initialise as ``init_cfg`` says (mmcv's VGG has its own, older, way)."""
@@ -75,6 +85,9 @@ class DilatedVGG(PlainVGG):
         last_relu: False leaves out the ReLU behind the last convolution, as the models released
             with MIST do. Default True.
         init_cfg: mmengine initialisation. Default: Kaiming.
+
+    Raises:
+        ValueError: ``frozen_stages`` is not in -1..5.
 
     Example:
         >>> DilatedVGG(depth=11)(torch.rand(1, 3, 64, 48))[0].shape

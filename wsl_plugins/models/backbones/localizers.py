@@ -72,7 +72,7 @@ class LocalizerVGG(PlainVGG):
         init_cfg: mmengine initialisation. Default: Kaiming.
 
     Raises:
-        ValueError: ``score_map_size`` is neither 14 nor 28.
+        ValueError: ``score_map_size`` is neither 14 nor 28, or ``frozen_stages`` not in -1..5.
 
     Example:
         >>> LocalizerVGG(11)(torch.rand(1, 3, 224, 224))[0].shape

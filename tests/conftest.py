@@ -96,9 +96,9 @@ def boxes_of_every_size():
 @pytest.fixture
 def make_detector():
     """Build the small detector; ``detector`` changes its settings, keyword arguments go to its RoI
-    head."""
+    head. ``train=False``: ``train()`` is not called, as before a runner wraps the model."""
 
-    def make(std=0.01, detector=(), **roi_head):
+    def make(std=0.01, detector=(), train=True, **roi_head):
         cfg = copy.deepcopy(DETECTOR)
         cfg.update(detector)
         cfg['roi_head'].update(roi_head)
@@ -110,7 +110,7 @@ def make_detector():
         ):  # away from the uniform scores of a fresh model
             if parameter.dim() > 1:
                 torch.nn.init.normal_(parameter, std=std)
-        return model.train()
+        return model.train() if train else model
 
     return make
 
@@ -148,9 +148,9 @@ SDCN = dict(
 def make_sdcn(make_detector):
     """The small detector as ``SDCN``; keyword arguments are settings of the detector."""
 
-    def make(**settings):
+    def make(train=True, **settings):
         init_default_scope('mmdet')  # as the runner does; heads name their loss plainly
-        return make_detector(std=0.1, detector={**copy.deepcopy(SDCN), **settings})
+        return make_detector(std=0.1, detector={**copy.deepcopy(SDCN), **settings}, train=train)
 
     yield make
     init_default_scope('mmengine')
@@ -205,7 +205,7 @@ def run_two_processes():
             for rank in range(2)
         ]
         try:
-            outputs = [process.communicate(timeout=120)[0] for process in processes]
+            outputs = [process.communicate(timeout=600)[0] for process in processes]
         finally:  # a process that hangs must not outlive the test
             for process in processes:
                 process.kill()

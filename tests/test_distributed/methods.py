@@ -95,12 +95,12 @@ def without_weights(cfg):
 
 
 def make_model(cfg):
-    """The model in training mode, from the same seed each time."""
+    """The model as the runner builds it, from the same seed each time."""
     registry = CLS_MODELS if cfg.default_scope == 'mmpretrain' else DET_MODELS
     torch.manual_seed(0)
     model = registry.build(cfg.model)
     model.init_weights()
-    return model.train()
+    return model
 
 
 def make_deterministic(model):

@@ -30,11 +30,11 @@ SIZES = (1, 5, 7)
 
 
 def wrapped(model, cfg):
-    """The model as the runner wraps it for several processes."""
+    """The model as the runner wraps it for several processes, ``train()`` comes after."""
     if 'model_wrapper_cfg' in cfg or hasattr(model, 'alternate'):
-        return AlternatingDDP(model)
-    unused = cfg.get('find_unused_parameters', False)
-    return MMDistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=unused)
+        return AlternatingDDP(model).train()
+    options = dict(find_unused_parameters=cfg.get('find_unused_parameters', False))
+    return MMDistributedDataParallel(model, broadcast_buffers=False, **options).train()
 
 
 def share_noise(counts, rank, world):
@@ -57,12 +57,12 @@ def gradients(folder, rank, world):
             continue
         cfg = config_of(name)
         model = make_model(cfg)
+        runs = wrapped(model, cfg) if world > 1 else model.train()
         make_deterministic(model)
         batch = make_batch(name, seed=1, count=IMAGES)
         if METHODS[name][0] == 'bags':
             share_noise([len(s.proposals) for s in batch['data_samples']], rank, world)
         own = batch if name in SAME_IMAGES else part_of(batch, rank, world)
-        runs = wrapped(model, cfg) if world > 1 else model
         torch.manual_seed(3)
         if hasattr(model, 'alternate'):
             for player in cfg.optim_wrapper.values():

@@ -1,7 +1,7 @@
 """Two processes (gloo, CPU) in sub-batches against one process without, on the same four images.
 
-Run as a script, ``python test_sequential_distributed.py FOLDER RANK``, this file is one of the two
-processes.
+The model is wrapped before ``train()`` is called, as by the runner. Run as a script, ``python
+test_sequential_distributed.py FOLDER RANK``, this file is one of the two processes.
 """
 
 import sys
@@ -42,7 +42,7 @@ def worker(folder, rank):
         detector, batches = torch.load(folder / 'case.pt', weights_only=False)
         if kind == 'unused':
             detector.unused = torch.nn.Linear(2, 2)
-        model = MMDistributedDataParallel(detector, **options)
+        model = MMDistributedDataParallel(detector, **options).train()
         hook = HOOKS[kind]
         hook.attach(model)
         for _ in range(3):  # what one step leaves unfinished would fail the next
@@ -55,13 +55,13 @@ def worker(folder, rank):
 
 
 def test_two_processes_equal_one(make_detector, make_batch, run_two_processes, tmp_path):
-    model = make_detector()
+    model = make_detector(train=False)
     batch = make_batch([(64, 64)] * 4, COUNTS, LABELS)
     parts = [{key: value[i : i + 2] for key, value in batch.items()} for i in (0, 2)]
     torch.save((model, parts), tmp_path / 'case.pt')
     run_two_processes(__file__, tmp_path)
 
-    expected = gradients(model, batch)
+    expected = gradients(model.train(), batch)
     local = [gradients(model, part) for part in parts]
     for kind in WRAPPERS:
         for rank in range(2):

@@ -1,7 +1,7 @@
 """Two processes (gloo, CPU) against one, on the same global batch of four images.
 
-Run as a script, ``python test_distributed_gradients.py FOLDER RANK``, this file is one of the two
-processes.
+Models are wrapped before ``train()`` is called, as by the runner. Run as a script, ``python
+test_distributed_gradients.py FOLDER RANK``, this file is one of the two processes.
 """
 
 import sys
@@ -65,19 +65,19 @@ def worker(folder, rank):
     for case in ROI_HEADS:
         model, batches, empty = torch.load(folder / f'{case}.pt', weights_only=False)
         if case == 'alternating':
-            model = AlternatingDDP(model)
+            model = AlternatingDDP(model).train()
             wrappers = build_optim_wrapper(model, PLAYERS)
             for batch in (batches[rank], empty[rank], batches[rank]):
                 model.train_step(batch, wrappers)
             result = model.module.state_dict()
         else:
-            model = MMDistributedDataParallel(model)
+            model = MMDistributedDataParallel(model).train()
             result = gradients(model, batches[rank])
             for _ in range(2):  # a parameter without gradient would fail the step after
                 gradients(model, empty[rank])
         torch.save(result, folder / f'{case}-{rank}.pt')
     model, batches, empty = torch.load(folder / 'sdcn.pt', weights_only=False)
-    wrapped = AlternatingDDP(model)
+    wrapped = AlternatingDDP(model).train()
     wrappers = build_optim_wrapper(model, SDCN_PLAYERS)
     wrapped.train_step(batches[rank], wrappers)
     torch.save(model.state_dict(), folder / f'sdcn-{rank}.pt')
@@ -96,9 +96,9 @@ def make_case(make_detector, make_sdcn, make_batch):
         batch = make_batch([(64, 64)] * 4, COUNTS, LABELS)
         empty = make_batch([(64, 64)] * 4, [*COUNTS[:2], 0, 0], LABELS)
         if case == 'sdcn':
-            return make_sdcn(), batch, parts(batch), parts(empty)
+            return make_sdcn(train=False), batch, parts(batch), parts(empty)
         kind = 'wsl_plugins.AlternatingFastRCNN' if case == 'alternating' else 'mmdet.FastRCNN'
-        model = make_detector(detector=dict(type=kind), **ROI_HEADS[case])
+        model = make_detector(detector=dict(type=kind), train=False, **ROI_HEADS[case])
         return model, batch, parts(batch), parts(empty)
 
     return make
@@ -114,7 +114,7 @@ def test_two_processes_equal_one(make_case, run_two_processes, tmp_path, monkeyp
     fix_noise(0)
     for case in ('oicr', 'mist', 'drop'):
         model, batch, *_ = cases[case]
-        expected, loss = gradients(model, batch)
+        expected, loss = gradients(model.train(), batch)
         results = [torch.load(tmp_path / f'{case}-{rank}.pt') for rank in range(2)]
         torch.testing.assert_close((results[0][1] + results[1][1]) / 2, loss)
         assert not torch.isclose(results[0][1], results[1][1])
@@ -142,6 +142,7 @@ def test_two_processes_equal_one(make_case, run_two_processes, tmp_path, monkeyp
 
     model, batch, *_ = cases['sdcn']
     start = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
     model.train_step(batch, build_optim_wrapper(model, SDCN_PLAYERS))
     for rank in range(2):
         result = torch.load(tmp_path / f'sdcn-{rank}.pt')

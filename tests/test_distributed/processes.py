@@ -8,17 +8,17 @@ import traceback
 import torch
 
 
-def run_processes(job, folder, world, seconds):
+def run_processes(job, folder, world, seconds, joined=True):
     """Call ``job(folder, rank, world)`` in ``world`` processes; None if all end well in time.
 
     Returns what went wrong otherwise: the ranks that failed or did not end. With a ``world`` of 1
-    there is no process group.
+    there is no process group; without ``joined`` the job joins the processes itself.
     """
     pids = []
     for rank in range(world):
         pid = os.fork()
         if pid == 0:
-            os._exit(child(job, folder, rank, world))
+            os._exit(child(job, folder, rank, world, joined and world > 1))
         pids.append(pid)
     states, end = [None] * world, time.monotonic() + seconds
     while None in states and time.monotonic() < end:
@@ -36,14 +36,14 @@ def run_processes(job, folder, world, seconds):
     return None
 
 
-def child(job, folder, rank, world):
+def child(job, folder, rank, world, joined):
     """One process; its exit status."""
     try:
-        if world > 1:
+        if joined:
             store = torch.distributed.FileStore(str(folder / f'{job.__name__}_{world}'), world)
             torch.distributed.init_process_group('gloo', store=store, rank=rank, world_size=world)
         job(folder, rank, world)
-        if world > 1:
+        if joined:
             torch.distributed.barrier()
         (folder / f'{job.__name__}_{world}_{rank}.ok').touch()
     except BaseException:

@@ -54,8 +54,9 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
 )
+# one image at a time, as of VOC: beside larger ones it would be padded, which changes its features
 val_dataloader = dict(
-    batch_size=4,
+    batch_size=1,
     dataset=dict(
         data_root=data_root, metainfo=metainfo, proposal_file=proposal_file, pipeline=test_pipeline
     ),

@@ -27,7 +27,9 @@ MOST = dict(
     max_per_img=20,
     num=16,
 )
-COMPARED = ('model', 'optim_wrapper', 'model_wrapper_cfg', 'custom_hooks', 'train_dataloader')
+COMPARED = (
+    'model optim_wrapper model_wrapper_cfg find_unused_parameters custom_hooks train_dataloader'
+).split()
 
 
 def config_paths():
@@ -85,7 +87,7 @@ def shrunk(value):
     if not isinstance(value, dict):
         return value
     result = {key: shrunk(one) for key, one in value.items()}
-    if (result.get('init_cfg') or {}).get('type') == 'Pretrained':
+    if 'Pretrained' in values_of(result.get('init_cfg'), 'type'):
         del result['init_cfg']
     for key, most in MOST.items():
         if isinstance(result.get(key), int):
@@ -111,7 +113,7 @@ def narrow(owner, part):
         part['depth'] = 11
     if kind == 'wsl_plugins.PooledVGG' and part.get('fc_channels', 4096):
         part['fc_channels'], owner['head']['in_channels'] = WIDTH, WIDTH
-    elif kind == 'ResNet' and part['depth'] == 50 and isinstance(neck.get('in_channels'), list):
+    if kind == 'ResNet' and part['depth'] == 50 and isinstance(neck.get('in_channels'), list):
         part['base_channels'], neck['in_channels'] = 16, [c // 4 for c in neck['in_channels']]
 
 

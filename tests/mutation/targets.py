@@ -19,6 +19,7 @@ TARGETS = {
     f'{_MODELS}/mil_heads/pcl_head.py': 'test_models/test_pcl_head',
     f'{_MODELS}/seg_heads/seg_losses.py': 'test_models/test_seg_losses',
     f'{_MODELS}/seg_heads/segmentation_prior.py': 'test_models/test_seg_prior',
+    f'{_MODELS}/seg_heads/component_iou.py': 'test_models/test_seg_prior',
     f'{_MODELS}/seg_heads/heat_map.py': 'test_models/test_seg_heat_map',
     f'{_METRICS}/box_accuracy.py': 'test_evaluation/test_max_box_acc test_properties/test_metrics',
     f'{_METRICS}/pixel_ap.py': 'test_evaluation/test_pixel_ap test_properties/test_metrics',

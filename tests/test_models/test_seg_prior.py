@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from wsl_plugins.models.seg_heads import (
-    box_mask_iou,
+    best_component_iou,
     boxes_to_map,
-    component_masks,
+    component_iou,
+    component_labels,
     crop_maps,
     segmentation_prior,
 )
@@ -65,30 +66,53 @@ def slow_prior(maps, boxes, tau0, thr, connectivity):
     return prior / prior.max(axis=0)
 
 
-@pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('size', [(6, 9), (11, 4), (1, 1)])
-def test_box_mask_iou_of_rasterised_boxes(device, size):
+def test_best_component_iou_of_rasterised_boxes(size):
     generator = np.random.default_rng(0)
-    boxes = random_boxes(generator, 40, size)
-    masks = generator.random((7, *size)) < np.linspace(0, 1, 7)[:, None, None]
-    expected = np.array([[slow_iou(box, mask) for mask in masks] for box in boxes])
-    found = box_mask_iou(torch.tensor(boxes, device=device), torch.tensor(masks, device=device))
-    assert found.shape == (40, 7)
-    np.testing.assert_allclose(found.cpu().numpy().astype(np.float64), expected, atol=1e-6, rtol=0)
-    assert (expected == 0).any() and (size == (1, 1) or len(np.unique(expected)) > 20)
+    boxes = random_boxes(generator, 40, size, beyond=0)
+    boxes = boxes.clip(0, np.tile(size[::-1], 2))
+    labels = generator.integers(0, 8, size)  # components need not be connected
+    labels.flat[:8] = range(min(8, labels.size))
+    masks = [labels == label for label in range(1, labels.max() + 1)]
+    expected = [max((slow_iou(box, m) for m in masks), default=0) for box in boxes]
+    found = best_component_iou(labels, boxes)
+    assert found.dtype == np.float32 and found.shape == (40,)
+    np.testing.assert_allclose(found, expected, atol=1e-6, rtol=0)
+    assert size == (1, 1) or len(np.unique(expected)) > 8
 
 
-def test_box_mask_iou_of_nothing():
-    mask = torch.ones(1, 3, 4, dtype=torch.bool)
-    boxes = torch.tensor([[4, 0, 9, 3], [-5, -5, 0, 0], [2, 1, 2, 3], [3, 0, 1, 2], [0, 2, 2, 0]])
-    assert box_mask_iou(boxes, mask).tolist() == [[0.0]] * 5
-    assert box_mask_iou(boxes, torch.zeros_like(mask)).tolist() == [[0.0]] * 5
-    assert box_mask_iou(boxes[:0], mask).shape == (0, 1)
-    assert box_mask_iou(boxes, mask[:0]).shape == (5, 0)
-    with pytest.raises(ValueError, match=r'whole map pixels, got \(5, 4\) torch.float32'):
-        box_mask_iou(boxes.float(), mask)
-    with pytest.raises(ValueError, match=r'must be \(J, h, w\), got \(3, 4\)'):
-        box_mask_iou(boxes, mask[0])
+def test_best_component_iou_of_nothing():
+    labels = np.ones((3, 4), np.int32)
+    boxes = np.array([[4, 0, 4, 3], [2, 1, 2, 3], [0, 2, 2, 2]])
+    assert best_component_iou(labels, boxes).tolist() == [0.0] * 3
+    assert best_component_iou(0 * labels, np.array([[0, 0, 4, 3]])).tolist() == [0.0]
+    assert best_component_iou(labels, boxes[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize('thr', [0.5, 0.85])
+def test_noise_needs_few_integral_images(monkeypatch, thr):
+    """Thousands of components: those that cannot be the best of any box are not counted."""
+    counted = []
+    count = component_iou._count_inside
+
+    def counting(mask, boxes, *window):
+        counted.append(mask.size)
+        return count(mask, boxes, *window)
+
+    monkeypatch.setattr(component_iou, '_count_inside', counting)
+    maps = torch.rand(1, 140, 140, generator=torch.Generator().manual_seed(0))
+    (labels,) = component_labels(maps, thr, 4)
+    boxes = random_boxes(np.random.default_rng(3), 60, (140, 140), beyond=0).clip(0, 140)
+    found = best_component_iou(labels, boxes)
+    everything = np.stack([labels == label for label in range(1, labels.max() + 1)])
+    expected = [
+        np.max(inside / (np.prod(box[2:] - box[:2]) + everything.sum((1, 2)) - inside))
+        for box in boxes
+        for inside in [everything[:, box[1] : box[3], box[0] : box[2]].sum((1, 2))]
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-6, rtol=0)
+    assert labels.max() > 1000 and len(counted) < 0.8 * labels.max()
+    assert sum(counted) < 40 * labels.size  # of windows; masks of the map would be 1,000 and more
 
 
 @pytest.mark.parametrize('device', DEVICES)
@@ -110,10 +134,11 @@ def test_prior_against_flood_fill(device, connectivity, thr, tau0):
     expected = slow_prior(maps, boxes, tau0, thr, connectivity)
     np.testing.assert_allclose(found.cpu().numpy().astype(np.float64), expected, atol=1e-6, rtol=0)
     assert (found.amax(dim=0) == 1).all() and (found[:, 4] == 1).all()
-    masks, of_map = component_masks(torch.tensor(maps), thr, connectivity)
-    for k in range(5):
-        parts = flood_fill(maps[k] > thr * maps[k].max(), connectivity)
-        ours = masks[of_map == k].numpy()
+    for one, labels in zip(
+        maps, component_labels(torch.tensor(maps), thr, connectivity), strict=True
+    ):
+        parts = flood_fill(one > thr * one.max(), connectivity)
+        ours = [labels == label for label in range(1, labels.max() + 1)]
         assert {p.tobytes() for p in parts} == {p.tobytes() for p in ours}
         assert len(parts) == len(ours)
 
@@ -121,11 +146,11 @@ def test_prior_against_flood_fill(device, connectivity, thr, tau0):
 def test_defaults_and_thresholds_of_components():
     """Half of the maximum does not count, corners join; a threshold of 0 takes all above 0."""
     maps = torch.tensor([[[0.8, 0.4, 0.1], [0.0, 0.5, 0.0]]])
-    assert component_masks(maps)[0].int().tolist() == [[[1, 0, 0], [0, 1, 0]]]
-    assert component_masks(maps, 0)[0].int().tolist() == [[[1, 1, 1], [0, 1, 0]]]
-    assert len(component_masks(maps, connectivity=4)[0]) == 2
+    assert component_labels(maps)[0].tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert component_labels(maps, 0)[0].tolist() == [[1, 1, 1], [0, 1, 0]]
+    assert component_labels(maps, connectivity=4)[0].max() == 2
     with pytest.raises(ValueError, match=r'must lie in \[0, 1\), got -0.5'):
-        component_masks(maps, -0.5)
+        component_labels(maps, -0.5)
 
 
 def test_connectivity_and_hand_computed_prior():
@@ -140,6 +165,8 @@ def test_connectivity_and_hand_computed_prior():
     torch.testing.assert_close(segmentation_prior(maps, boxes, connectivity=4), apart)
     assert segmentation_prior(maps, boxes[:0]).shape == (0, 1)
     assert not segmentation_prior(maps.requires_grad_(), boxes).requires_grad
+    with pytest.raises(ValueError, match=r'whole map pixels, got \(3, 4\) torch.float32'):
+        segmentation_prior(maps, boxes.float())
 
 
 @pytest.mark.parametrize(
@@ -191,6 +218,6 @@ def test_small_boxes_in_the_image_keep_a_pixel_of_the_cropped_map():
     assert [tuple(c.shape) for c in crops] == [(3, 5, 5), (3, 5, 8)]
     assert torch.equal(crops[0], maps[0, :, :, :5]) and torch.equal(crops[1], maps[1])
     last = torch.tensor([[32.25, 36.5, 33.0, 37.0]])  # the right lower corner of the first image
-    whole = torch.ones(1, 5, 5, dtype=torch.bool)
-    found = box_mask_iou(boxes_to_map(last, (40, 64), (5, 8)), whole)
-    torch.testing.assert_close(found, torch.tensor([[1 / 25]]))
+    whole = np.ones((5, 5), np.int32)
+    found = best_component_iou(whole, boxes_to_map(last, (40, 64), (5, 8)).numpy())
+    np.testing.assert_allclose(found, [1 / 25])

@@ -1,6 +1,6 @@
 from importlib.util import find_spec
 
-from .box_mask_iou import box_mask_iou
+from .component_iou import best_component_iou
 from .heat_map import detection_heat_map, heat_map_labels
 from .map_pixels import boxes_to_map, crop_maps
 from .seg_collab_head import SegCollabHead
@@ -12,16 +12,16 @@ from .seg_losses import (
     masked_channels,
     segmentation_loss,
 )
-from .segmentation_prior import component_masks, segmentation_prior
+from .segmentation_prior import component_labels, segmentation_prior
 
 __all__ = [
     'SegCollabHead',
     'adversarial_loss',
     'adversarial_targets',
-    'box_mask_iou',
+    'best_component_iou',
     'boxes_to_map',
     'classifier_loss',
-    'component_masks',
+    'component_labels',
     'crop_maps',
     'detection_heat_map',
     'heat_map_labels',

@@ -8,13 +8,14 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from wsl_plugins.models.seg_heads.box_mask_iou import box_mask_iou
+from wsl_plugins.models.seg_heads.component_iou import best_component_iou
+from wsl_plugins.models.seg_heads.map_pixels import clip_to_map
 from wsl_plugins.pseudo_boxes.components import CONNECTIVITIES
 
 
-def component_masks(
+def component_labels(
     maps: Tensor, component_thr: float = 0.5, connectivity: int = 8
-) -> tuple[Tensor, Tensor]:
+) -> list[np.ndarray]:
     """Connected components of the pixels above a share of each map's maximum.
 
     Args:
@@ -24,28 +25,22 @@ def component_masks(
         connectivity: 8 (default; pixels that touch at a corner belong together) or 4.
 
     Returns:
-        (J, h, w) bool masks, and (J,) int64 the map of each, ascending. A map of zeros has none.
+        K arrays (h, w) int32: 0 is background, 1 to J the components. A map of zeros has none.
 
     Raises:
         ValueError: a threshold outside [0, 1), or another connectivity.
 
     Example:
-        >>> masks, of_map = component_masks(torch.tensor([[[0.9, 0.1, 0.5]], [[0.0, 0.0, 0.0]]]))
-        >>> masks.int().tolist(), of_map.tolist()
-        ([[[1, 0, 0]], [[0, 0, 1]]], [0, 0])
+        >>> component_labels(torch.tensor([[[0.9, 0.1, 0.5]], [[0.0, 0.0, 0.0]]]))
+        [array([[1, 0, 2]], dtype=int32), array([[0, 0, 0]], dtype=int32)]
     """
     if not 0 <= component_thr < 1:
         raise ValueError(f'component_thr must lie in [0, 1), got {component_thr}')
     if connectivity not in CONNECTIVITIES:
         raise ValueError(f'connectivity must be 4 or 8, got {connectivity}')
     foreground = maps > component_thr * maps.amax(dim=(1, 2), keepdim=True)
-    structure = np.zeros((3, 3, 3), dtype=bool)  # no map touches its neighbours
-    structure[1] = CONNECTIVITIES[connectivity]
-    labels, count = ndimage.label(foreground.cpu().numpy(), structure)
-    first = np.unique(labels, return_index=True)[1][-count:] if count else np.zeros(0, np.int64)
-    of_map = torch.from_numpy(first // (maps.shape[1] * maps.shape[2])).to(maps.device)
-    ids = torch.arange(1, count + 1, device=maps.device)
-    return torch.from_numpy(labels).to(maps.device)[of_map] == ids[:, None, None], of_map
+    structure = CONNECTIVITIES[connectivity]
+    return [ndimage.label(one, structure)[0] for one in foreground.cpu().numpy()]
 
 
 def segmentation_prior(
@@ -62,15 +57,16 @@ def segmentation_prior(
 
     Args:
         maps: (K, h, w) segmentation maps of one image, those of the classes that are asked for.
-        boxes: (R, 4) int64 xyxy map pixels, see :func:`boxes_to_map`.
+        boxes: (R, 4) int64 xyxy map pixels, see :func:`boxes_to_map`; clipped to the map.
         tau0: greater than 0; tolerance for faults of the segmentation. Default 0.5.
-        component_thr, connectivity: see :func:`component_masks`.
+        component_thr, connectivity: see :func:`component_labels`.
 
     Returns:
         (R, K) float32 in (0, 1].
 
     Raises:
-        ValueError: ``tau0`` is not positive, or see :func:`component_masks`.
+        ValueError: ``tau0`` is not positive, boxes are not whole numbers, or see
+            :func:`component_labels`.
 
     Example:
         >>> maps = torch.tensor([[[0.9, 0.8, 0.0, 0.0]]])
@@ -79,8 +75,13 @@ def segmentation_prior(
     """
     if tau0 <= 0:
         raise ValueError(f'tau0 must be greater than 0, got {tau0}')
-    masks, of_map = component_masks(maps, component_thr, connectivity)
-    ious = box_mask_iou(boxes, masks)
-    best = ious.new_zeros(len(boxes), len(maps))
-    prior = tau0 + best.scatter_reduce(1, of_map.expand_as(ious), ious, 'amax')
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
+        raise ValueError(
+            f'boxes must be (R, 4) whole map pixels, got {tuple(boxes.shape)} {boxes.dtype}'
+        )
+    clipped = torch.stack(clip_to_map(boxes, maps.shape[1:]), dim=1).cpu().numpy()
+    best = np.zeros((len(boxes), len(maps)), np.float32)
+    for k, labels in enumerate(component_labels(maps, component_thr, connectivity)):
+        best[:, k] = best_component_iou(labels, clipped)
+    prior = tau0 + torch.from_numpy(best).to(maps.device)
     return prior / prior.amax(dim=0) if len(boxes) else prior

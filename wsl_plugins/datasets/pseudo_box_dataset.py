@@ -2,12 +2,15 @@
 
 import logging
 import os
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from mmengine.logging import print_log
 
+from wsl_plugins.datasets.info_sequence import InfoSequence
 from wsl_plugins.datasets.wsol_dataset import WSOLDataset
-from wsl_plugins.datasets.wsol_infos import load_pseudo_boxes
+from wsl_plugins.datasets.wsol_infos import PseudoBoxes, load_pseudo_boxes
 from wsl_plugins.registry import DATASETS
 
 
@@ -65,18 +68,20 @@ class PseudoBoxDataset(WSOLDataset):
         self.box_file = os.path.join(kwargs.get('data_root', ''), os.path.expanduser(box_file))
         super().__init__(metadata_root, split, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> InfoSequence:
         """Data infos of the images that have a box."""
-        data_list = super().load_data_list()
-        pseudo = load_pseudo_boxes(self.box_file, data_list)
-        found = [info for info in data_list if len(pseudo.boxes[info['image_id']])]
-        if len(found) < len(data_list):
-            left_out = len(data_list) - len(found)
-            message = (
-                f'{self.box_file}: {left_out} of {len(data_list)} images have no box, left out'
-            )
+        metadata = self._load_metadata()
+        infos = self._infos_of(metadata)
+        pseudo = load_pseudo_boxes(self.box_file, metadata)
+        found = InfoSequence(infos.rows, partial(_with_best_box, infos.make, pseudo))
+        found = found.where(pseudo.found)
+        if len(found) < len(infos):
+            left_out = len(infos) - len(found)
+            message = f'{self.box_file}: {left_out} of {len(infos)} images have no box, left out'
             print_log(message, logger='current', level=logging.WARNING)
-        for info in found:
-            image_id = info['image_id']
-            info['gt_bboxes'] = best_box(pseudo.boxes[image_id], pseudo.scores[image_id])
         return found
+
+
+def _with_best_box(make: Callable[[int], dict], pseudo: PseudoBoxes, row: int) -> dict:
+    own = slice(*pseudo.starts[row : row + 2])
+    return dict(make(row), gt_bboxes=best_box(pseudo.boxes[own], pseudo.scores[own]))

@@ -2,14 +2,23 @@
 
 import logging
 import os
+from collections.abc import Callable, Sequence
+from functools import partial
 
+import numpy as np
 from mmengine.logging import print_log
 
-from wsl_plugins.datasets.wsol_infos import check_files, load_pseudo_boxes, wsol_infos
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.datasets.info_sequence import InfoSequence
+from wsl_plugins.datasets.wsol_arrays import WSOLArrays
+from wsl_plugins.datasets.wsol_infos import (
+    PseudoBoxes,
+    check_files,
+    load_pseudo_boxes,
+    wsol_infos,
+)
 from wsl_plugins.datasets.wsol_metadata_files import summary
-from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.registry import DATASETS
+from wsl_plugins.structures.columns import starts_of
 
 from mmdet.datasets import BaseDetDataset
 
@@ -45,7 +54,8 @@ class PseudoBoxDetDataset(BaseDetDataset):
         require (str, optional): 'boxes': an image without is an error. Defaults to None.
         check_files (bool): Whether to look at once that all image files exist. Defaults to True.
         **kwargs: ``data_root``, ``pipeline``, ``filter_cfg``, ``test_mode``, ... of
-            :class:`mmdet.datasets.BaseDetDataset`.
+            :class:`mmdet.datasets.BaseDetDataset`. ``serialize_data`` changes nothing: data infos
+            are arrays until they are asked for (:class:`InfoSequence`).
 
     Raises:
         FileNotFoundError: Metadata, images or the box file are missing.
@@ -86,58 +96,75 @@ class PseudoBoxDetDataset(BaseDetDataset):
         if isinstance(data_prefix, str):
             data_prefix = dict(img_path=os.path.expanduser(data_prefix))
         super().__init__(
-            ann_file=os.path.expanduser(metadata_root), data_prefix=data_prefix, **kwargs
+            ann_file=os.path.expanduser(metadata_root),
+            data_prefix=data_prefix,
+            **kwargs | dict(serialize_data=False),
         )
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> InfoSequence:
         """Data infos of all images; logs how many have no box."""
-        metadata = WSOLMetadata.load(self.ann_file, self.split, self.proxy, self.require)
+        metadata = WSOLArrays.load(self.ann_file, self.split, self.proxy, self.require)
         root = self.data_prefix['img_path']
         infos = wsol_infos(metadata, root, root, self.require)
         if self.check_files:
             check_files(infos)
-        pseudo = self.box_file and load_pseudo_boxes(self.box_file, infos)
-        if pseudo:
-            for info in infos:
-                info.setdefault('image_size', pseudo.sizes[info['image_id']])
-        unsized = [info['image_id'] for info in infos if 'image_size' not in info]
+        pseudo = load_pseudo_boxes(self.box_file, metadata) if self.box_file else None
+        sizes = pseudo.sizes if pseudo else metadata.sizes
+        unsized = [metadata.image_ids[row] for row in np.flatnonzero(sizes[:, 0] < 1)]
         if unsized:
             raise ValueError(
                 f'{metadata.folder}: no size in image_sizes.txt of {summary(unsized, "image")}'
             )
-        for number, info in enumerate(infos):
-            width, height = info['image_size']
-            info.update(img_id=number, width=width, height=height, instances=[])
         if pseudo:
-            self._add_instances(infos, pseudo)
-        return infos
+            pseudo = self._select(pseudo, metadata)
+        self._found = pseudo.found if pseudo else np.zeros(len(infos), bool)
+        return InfoSequence(infos.rows, partial(_with_instances, infos.make, sizes, pseudo))
 
-    def _add_instances(self, infos: list[dict], pseudo: PseudoBoxFile) -> None:
-        """Fill ``instances`` of each data info."""
-        for info in infos:
-            image_id = info['image_id']
-            for box, score in zip(pseudo.boxes[image_id], pseudo.scores[image_id], strict=True):
-                if self.score_thr is not None and score != score:  # NaN: the file has no score
-                    raise ValueError(
-                        f'{self.box_file}: score_thr={self.score_thr}, but a box of {image_id} has '
-                        'no score'
-                    )
-                if self.score_thr is None or score >= self.score_thr:
-                    info['instances'].append(dict(bbox=box.tolist(), bbox_label=0, ignore_flag=0))
-        empty = sum(not info['instances'] for info in infos)
-        if empty == len(infos):
+    def _select(self, pseudo: PseudoBoxes, metadata: WSOLArrays) -> PseudoBoxes:
+        """The boxes that ``score_thr`` leaves."""
+        if self.score_thr is not None:
+            rows = np.repeat(np.arange(len(pseudo.sizes)), np.diff(pseudo.starts))
+            unscored = rows[np.isnan(pseudo.scores)]
+            if len(unscored):
+                raise ValueError(
+                    f'{self.box_file}: score_thr={self.score_thr}, but a box of '
+                    f'{metadata.image_ids[unscored[0]]} has no score'
+                )
+            good = pseudo.scores >= self.score_thr
+            starts = starts_of(rows[good], len(pseudo.sizes))
+            pseudo = PseudoBoxes(pseudo.sizes, starts, pseudo.boxes[good], pseudo.scores[good])
+        empty = np.count_nonzero(~pseudo.found)
+        if not len(pseudo.boxes):
             raise ValueError(f'{self.box_file}: no box of score_thr={self.score_thr} or more')
         if empty:
-            message = f'{self.box_file}: {empty} of {len(infos)} images have no box'
+            message = f'{self.box_file}: {empty} of {len(pseudo.sizes)} images have no box'
             print_log(message, logger='current', level=logging.WARNING)
+        return pseudo
 
-    def filter_data(self) -> list[dict]:
+    def load_proposals(self) -> None:
+        """Proposals of mmdet's ``proposal_file``, which it adds to the data infos."""
+        infos = self.data_list = list(self.data_list)
+        super().load_proposals()
+        self.data_list = InfoSequence(np.arange(len(infos)), infos.__getitem__)
+
+    def filter_data(self) -> Sequence[dict]:
         """Leave out training images without box if ``filter_cfg`` asks for it."""
         if self.test_mode or not (self.filter_cfg or {}).get('filter_empty_gt', False):
             return self.data_list
-        found = [info for info in self.data_list if info['instances']]
+        found = self.data_list.where(self._found)
         if len(found) < len(self.data_list):
             lost = len(self.data_list) - len(found)
             message = f'left out {lost} of {len(self.data_list)} images without box'
             print_log(message, logger='current', level=logging.WARNING)
         return found
+
+
+def _with_instances(
+    make: Callable[[int], dict], sizes: np.ndarray, pseudo: PseudoBoxes | None, row: int
+) -> dict:
+    """Data info of mmdet of the image in a row."""
+    width, height = sizes[row].tolist()
+    boxes = pseudo.boxes[slice(*pseudo.starts[row : row + 2])].tolist() if pseudo else []
+    instances = [dict(bbox=box, bbox_label=0, ignore_flag=0) for box in boxes]
+    own = dict(img_id=row, width=width, height=height, instances=instances)
+    return dict(image_size=(width, height)) | make(row) | own

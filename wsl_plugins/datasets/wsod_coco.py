@@ -5,7 +5,7 @@ import os
 from collections import Counter
 
 from wsl_plugins.datasets.wsod_mixin import WSODMixin
-from wsl_plugins.pseudo_boxes.box_file import raise_problems
+from wsl_plugins.pseudo_boxes.box_arrays import raise_problems
 from wsl_plugins.reading import check_bytes, naming, short
 from wsl_plugins.registry import DATASETS
 

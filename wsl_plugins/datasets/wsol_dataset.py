@@ -5,10 +5,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from mmengine.logging import print_log
 
+from wsl_plugins.datasets.info_sequence import InfoSequence
+from wsl_plugins.datasets.wsol_arrays import WSOLArrays
 from wsl_plugins.datasets.wsol_infos import check_files, wsol_infos
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
 from wsl_plugins.datasets.wsol_metadata_files import summary
 from wsl_plugins.registry import DATASETS
 
@@ -43,7 +45,8 @@ class WSOLDataset(BaseDataset):
         metainfo (dict, optional): ``classes`` and what else the host keeps. Defaults to None.
         check_files (bool): Whether to look at once that all image and mask files exist; takes
             seconds for 100,000 files on a local disk. Defaults to True.
-        **kwargs: See :class:`mmpretrain.datasets.BaseDataset`.
+        **kwargs: See :class:`mmpretrain.datasets.BaseDataset`. ``serialize_data`` changes nothing:
+            data infos are arrays until they are asked for (:class:`InfoSequence`).
 
     Raises:
         FileNotFoundError: Metadata, images or masks are missing (one error for all of them).
@@ -88,37 +91,47 @@ class WSOLDataset(BaseDataset):
             data_root=data_root,
             data_prefix=dict(img_path=images, mask_path=masks),
             classes=classes,
-            **kwargs,
+            **kwargs | dict(serialize_data=False),
         )
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> InfoSequence:
         """Data infos of all images.
 
         Raises:
             FileNotFoundError: Metadata, images or masks are missing.
             ValueError: The metadata are wrong, or a label has no class name.
         """
-        metadata = WSOLMetadata.load(self.ann_file, self.split, self.proxy, self.require)
+        return self._infos_of(self._load_metadata())
+
+    def _load_metadata(self) -> WSOLArrays:
+        metadata = WSOLArrays.load(self.ann_file, self.split, self.proxy, self.require)
         self._check_labels(metadata)
-        masks = self.data_prefix['mask_path']
-        infos = wsol_infos(metadata, self.img_prefix, masks, self.require)
+        return metadata
+
+    def _infos_of(self, metadata: WSOLArrays) -> InfoSequence:
+        infos = wsol_infos(
+            metadata, self.img_prefix, self.data_prefix['mask_path'], self.require
+        )
         if self.check_files:
             check_files(infos)
         return infos
 
-    def _check_labels(self, metadata: WSOLMetadata) -> None:
+    def _check_labels(self, metadata: WSOLArrays) -> None:
         """Every label needs a name; a named class without any image is worth a warning."""
         names = self.CLASSES
         if names is None:
             return
-        bad = [f'{i} has label {n}' for i, n in metadata.labels.items() if n >= len(names)]
+        bad = [
+            f'{metadata.image_ids[row]} has label {metadata.labels[row]}'
+            for row in np.flatnonzero(metadata.labels >= len(names))
+        ]
         if bad:
             raise ValueError(
                 f'{metadata.folder}: labels must be below {len(names)}, the number of classes; '
                 f'{summary(bad, "image")}'
             )
-        present = set(metadata.labels.values())
-        absent = [name for label, name in enumerate(names) if label not in present]
+        present = np.bincount(metadata.labels, minlength=len(names))
+        absent = [name for name, images in zip(names, present, strict=True) if not images]
         if absent:
             message = f'{metadata.folder}: no image of {", ".join(absent)}'
             print_log(message, logger='current', level=logging.WARNING)

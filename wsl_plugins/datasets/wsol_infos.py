@@ -1,15 +1,21 @@
 """From metadata and pseudo boxes to data infos, for the data sets of every host."""
 
 import os
+from functools import partial
+from typing import NamedTuple
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+import numpy as np
+
+from wsl_plugins.datasets.info_sequence import InfoSequence
+from wsl_plugins.datasets.wsol_arrays import WSOLArrays
 from wsl_plugins.datasets.wsol_metadata_files import summary
-from wsl_plugins.pseudo_boxes import PseudoBoxFile
+from wsl_plugins.pseudo_boxes.box_arrays import PseudoBoxArrays
+from wsl_plugins.structures.columns import places_of, starts_of
 
 
 def wsol_infos(
-    metadata: WSOLMetadata, image_root: str, mask_root: str, require: str | None
-) -> list[dict]:
+    metadata: WSOLArrays, image_root: str, mask_root: str, require: str | None
+) -> InfoSequence:
     """Data infos of the images of a split, in its order.
 
     Boxes and masks of train-weaksup are left out unless ``require`` asks for them.
@@ -24,27 +30,31 @@ def wsol_infos(
         See :class:`wsl_plugins.datasets.wsol_dataset.WSOLDataset`.
     """
     weak = metadata.folder.name in ('train-weaksup', 'train') and require is None
-    infos = []
-    for image_id in metadata.image_ids:
-        info = dict(
-            img_path=os.path.join(image_root, image_id),
-            image_id=image_id,
-            gt_label=metadata.labels[image_id],
-        )
-        if image_id in metadata.sizes:
-            info['image_size'] = metadata.sizes[image_id]
-        if not weak and image_id in metadata.boxes:
-            info['gt_boxes'] = metadata.boxes[image_id]
-        if not weak and image_id in metadata.masks:
-            root = os.path.abspath(mask_root)
-            masks, ignore = metadata.masks[image_id]
-            info['mask_paths'] = tuple(os.path.join(root, mask) for mask in masks)
-            info['ignore_path'] = ignore and os.path.join(root, ignore)
-        infos.append(info)
-    return infos
+    make = partial(_info, metadata, image_root, os.path.abspath(mask_root), not weak)
+    return InfoSequence(np.arange(len(metadata.image_ids)), make)
 
 
-def check_files(infos: list[dict]) -> None:
+def _info(metadata: WSOLArrays, image_root: str, mask_root: str, located: bool, row: int) -> dict:
+    """Data info of the image in a row."""
+    image_id = metadata.image_ids[row]
+    info = dict(
+        img_path=os.path.join(image_root, image_id),
+        image_id=image_id,
+        gt_label=int(metadata.labels[row]),
+    )
+    size, boxes = metadata.sizes[row], metadata.boxes[slice(*metadata.starts[row : row + 2])]
+    if size[0]:
+        info['image_size'] = tuple(size.tolist())
+    if located and len(boxes):
+        info['gt_boxes'] = boxes
+    if located and image_id in metadata.masks:
+        masks, ignore = metadata.masks[image_id]
+        info['mask_paths'] = tuple(os.path.join(mask_root, mask) for mask in masks)
+        info['ignore_path'] = ignore and os.path.join(mask_root, ignore)
+    return info
+
+
+def check_files(infos: InfoSequence) -> None:
     """Look whether all image and mask files are there and hold something (one error for all).
 
     Raises:
@@ -73,7 +83,28 @@ def _length(path: str) -> int | None:
         return None
 
 
-def load_pseudo_boxes(path: str, infos: list[dict]) -> PseudoBoxFile:
+class PseudoBoxes(NamedTuple):
+    """Pseudo boxes of the N images of a split, in its order.
+
+    Attributes:
+        sizes (np.ndarray): (N, 2) int64 width and height.
+        starts (np.ndarray): (N + 1,) int64, see :func:`starts_of`.
+        boxes (np.ndarray): (M, 4) float64 xyxy, exclusive ends.
+        scores (np.ndarray): (M,) float64, NaN where there is no score.
+    """
+
+    sizes: np.ndarray
+    starts: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+
+    @property
+    def found(self) -> np.ndarray:
+        """(N,) bool: whether an image has a box."""
+        return np.diff(self.starts) > 0
+
+
+def load_pseudo_boxes(path: str, metadata: WSOLArrays) -> PseudoBoxes:
     """Read a pseudo box file and check that it fits the images.
 
     Raises:
@@ -81,17 +112,25 @@ def load_pseudo_boxes(path: str, infos: list[dict]) -> PseudoBoxFile:
         ValueError: The file is wrong, lacks images (one error for all of them), knows another size
             of an image than the metadata, or has no box for any image.
     """
-    pseudo = PseudoBoxFile.load(path)
-    missing = [info['image_id'] for info in infos if info['image_id'] not in pseudo.boxes]
+    pseudo = PseudoBoxArrays.load(path)
+    places = {image_id: place for place, image_id in enumerate(pseudo.image_ids)}
+    num = len(metadata.image_ids)
+    chosen = np.fromiter((places.get(i, -1) for i in metadata.image_ids), np.int64, num)
+    missing = [metadata.image_ids[row] for row in np.flatnonzero(chosen < 0)]
     if missing:
         raise ValueError(f'{path}: lacks {summary(missing, "image")}')
+    sizes = pseudo.sizes[chosen]
+    known = metadata.sizes[:, 0] > 0
+    differ = (sizes != metadata.sizes).any(axis=1) & known
     other = [
-        f'{info["image_id"]} is {pseudo.sizes[info["image_id"]]}, not {info["image_size"]}'
-        for info in infos
-        if 'image_size' in info and tuple(info['image_size']) != pseudo.sizes[info['image_id']]
+        f'{metadata.image_ids[row]} is {tuple(sizes[row].tolist())}, '
+        f'not {tuple(metadata.sizes[row].tolist())}'
+        for row in np.flatnonzero(differ)
     ]
     if other:
         raise ValueError(f'{path}: other (width, height): {summary(other, "image")}')
-    if not any(len(pseudo.boxes[info['image_id']]) for info in infos):
-        raise ValueError(f'{path}: no box for any of {len(infos)} images')
-    return pseudo
+    order, rows = places_of(pseudo.rows, chosen, len(places))
+    if not len(order):
+        raise ValueError(f'{path}: no box for any of {num} images')
+    sizes = metadata.sizes if known.all() else sizes
+    return PseudoBoxes(sizes, starts_of(rows, num), pseudo.boxes[order], pseudo.scores[order])

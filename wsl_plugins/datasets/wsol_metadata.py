@@ -1,32 +1,23 @@
 """Metadata of localization data sets in the layout published with the WSOL evaluation protocol."""
 
 import os
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from wsl_plugins.datasets.wsol_metadata_files import (
-    MaskPaths,
-    problem_of_path,
-    read_ids,
-    read_labels,
-    read_localization,
-    read_sizes,
-    summary,
-)
+from wsl_plugins.datasets.wsol_arrays import SPLITS, WSOLArrays
+from wsl_plugins.datasets.wsol_metadata_files import MaskPaths, problem_of_path, summary
 from wsl_plugins.proposals.files import atomic_write
 
 __all__ = ['SPLITS', 'MaskPaths', 'WSOLMetadata', 'write_wsol_metadata']
 
-SPLITS = {'train-weaksup': 'train', 'train-fullsup': 'val', 'test': 'test'}
-"""Splits of the paper and the folder names of its published code."""
-
 
 @dataclass(frozen=True)
 class WSOLMetadata:
-    """Ids, labels and localization of the images of one split.
+    """Ids, labels and localization of the images of one split, by image id.
+
+    Data sets, which may have a million images, take :class:`WSOLArrays`.
 
     "Evaluating Weakly Supervised Object Localization Methods Right" (CVPR 2020) publishes a folder
     per split with these text files (utf-8, one line per image, box or mask):
@@ -95,52 +86,18 @@ class WSOLMetadata:
             ValueError: ``split`` or ``require`` is unknown; or the files are wrong: one error
                 lists the first five problems with file and line, and their number.
         """
-        if require not in (None, 'boxes', 'masks'):
-            raise ValueError(f"require must be None, 'boxes' or 'masks', got {require!r}")
-        folder = split_folder(metadata_root, split)
-        paths = _paths(folder, proxy, require)
-        problems: list[str] = []
-        image_ids = read_ids(paths['image_ids'], problems)
-        known = set(image_ids)
-        labels = read_labels(paths['class_labels'], known, problems)
-        sizes = read_sizes(paths['image_sizes'], known, problems)
-        boxes, masks = read_localization(paths['localization'], known, sizes, problems)
-        problems += _gaps(paths['class_labels'], 'label', image_ids, labels)
-        if require == 'boxes':
-            problems += _gaps(paths['image_sizes'], 'size', image_ids, sizes)
-            problems += _gaps(paths['localization'], 'box', image_ids, boxes)
-        elif require == 'masks':
-            problems += _gaps(paths['localization'], 'mask', image_ids, masks)
-        if proxy:
-            path = paths['image_ids_proxy']
-            image_ids = read_ids(path, problems)
-            unknown = [image_id for image_id in image_ids if image_id not in known]
-            problems += [f'{path}: {image_id} is not in image_ids.txt' for image_id in unknown]
-        if problems:
-            raise ValueError(f'{folder}: {summary(problems, "problem")}')
-        parts = (labels, sizes, boxes, masks)
-        if proxy:
-            parts = tuple({i: part[i] for i in image_ids if i in part} for part in parts)
-        return cls(folder, image_ids, *parts)
-
-
-def split_folder(metadata_root: str | os.PathLike, split: str) -> Path:
-    """Folder of a split, by the given name or else by its other name.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-        ValueError: The split is unknown.
-    """
-    names = next((pair for pair in SPLITS.items() if split in pair), None)
-    if names is None:
-        allowed = ', '.join(dict.fromkeys((*SPLITS, *SPLITS.values())))
-        raise ValueError(f'split must be one of {allowed}, got {split!r}')
-    folders = [Path(metadata_root, name) for name in dict.fromkeys((split, *names))]
-    for folder in folders:
-        if folder.is_dir():
-            return folder
-    tried = ' or '.join(map(str, folders))
-    raise FileNotFoundError(f'no metadata of split {split!r}: there is no folder {tried}')
+        arrays = WSOLArrays.load(metadata_root, split, proxy, require)
+        ids = list(arrays.image_ids)
+        sizes, starts = arrays.sizes.tolist(), arrays.starts.tolist()
+        spans = zip(ids, starts[:-1], starts[1:], strict=True)
+        return cls(
+            arrays.folder,
+            ids,
+            dict(zip(ids, arrays.labels.tolist(), strict=True)),
+            {i: (width, height) for i, (width, height) in zip(ids, sizes, strict=True) if width},
+            {i: arrays.boxes[first:end] for i, first, end in spans if first < end},
+            arrays.masks,
+        )
 
 
 def write_wsol_metadata(metadata: WSOLMetadata, proxy_ids: list[str] | None = None) -> None:
@@ -190,24 +147,3 @@ def check_ids(ids: list[str], name: str | os.PathLike) -> None:
             f'{name}: an id is a relative path without comma, line break and spaces at its ends; '
             f'{summary(bad, "id")} cannot be written'
         )
-
-
-def _paths(folder: Path, proxy: bool, require: str | None) -> dict[str, Path]:
-    """The files of a split; raises FileNotFoundError if a needed one is missing."""
-    needed = dict(
-        image_ids=True,
-        class_labels=True,
-        image_sizes=require == 'boxes',
-        localization=require is not None,
-        image_ids_proxy=proxy,
-    )
-    paths = {name: folder / f'{name}.txt' for name in needed}
-    missing = [str(path) for name, path in paths.items() if needed[name] and not path.is_file()]
-    if missing:
-        raise FileNotFoundError(f'missing metadata: {", ".join(missing)}')
-    return paths
-
-
-def _gaps(path: Path, noun: str, image_ids: list[str], found: Collection[str]) -> list[str]:
-    """A problem for every image without an entry."""
-    return [f'{path}: no {noun} for {image_id}' for image_id in image_ids if image_id not in found]

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.reading import naming, read_json, short
-
-ROUNDING = 1e-3  # pixels by which x + w may pass the border: sums of decimal fractions
-LISTED = 5  # problems an error spells out
+from wsl_plugins.pseudo_boxes.box_arrays import PseudoBoxArrays, raise_problems
+from wsl_plugins.structures.columns import starts_of
 
 
 @dataclass
@@ -93,32 +91,13 @@ class PseudoBoxFile:
             ValueError: It is no such file; an id stands there twice or is unknown; or a box is
                 not finite, has no area or leaves its image.
         """
-        content = read_json(path)
-        with naming(path, 'file of pseudo boxes'):
-            result = cls._parse(content)
-            result.check(str(path))
-        return result
-
-    @classmethod
-    def _parse(cls, content: dict) -> 'PseudoBoxFile':
-        numbers = {image['id']: image['file_name'] for image in content['images']}
-        sizes = {
-            image['file_name']: (int(image['width']), int(image['height']))
-            for image in content['images']
-        }
-        if not len(numbers) == len(sizes) == len(content['images']):
-            raise ValueError('an image stands there twice')
-        rows: dict[str, list[tuple]] = {image_id: [] for image_id in sizes}
-        for row in content['annotations']:
-            if row['image_id'] not in numbers:
-                raise ValueError(f'a box of unknown image {short(row["image_id"])}')
-            x, y, w, h = map(float, row['bbox'])
-            score = float(row.get('score', math.nan))
-            rows[numbers[row['image_id']]].append(
-                ((x, y, x + w, y + h), int(row['category_id']), score)
-            )
-        classes = {int(row['id']): str(row['name']) for row in content['categories']}
-        return cls.from_rows(sizes, rows, classes, dict(content.get('info', {})))
+        arrays = PseudoBoxArrays.load(path)
+        starts = starts_of(arrays.rows, len(arrays.image_ids)).tolist()
+        spans = list(zip(arrays.image_ids, starts[:-1], starts[1:], strict=True))
+        columns = (arrays.boxes, arrays.labels, arrays.scores)
+        parts = ({i: column[first:end] for i, first, end in spans} for column in columns)
+        sizes = dict(zip(arrays.image_ids, map(tuple, arrays.sizes.tolist()), strict=True))
+        return cls(sizes, *parts, arrays.classes, arrays.info)
 
     @classmethod
     def from_rows(
@@ -139,38 +118,18 @@ class PseudoBoxFile:
 
     def check(self, name: str) -> None:
         """Raise a ValueError that starts with ``name`` if something is wrong (see :meth:`load`)."""
-        problems = [
-            f'image {image_id!r} has size {size}'
-            for image_id, size in self.sizes.items()
-            if min(size) < 1
-        ]
-        problems += [f'boxes of unknown image {i!r}' for i in self.boxes if i not in self.sizes]
-        for image_id, (width, height) in self.sizes.items():
-            for box in self.boxes[image_id]:
-                if trouble := problem_of_box(box, (width, height)):
-                    problems.append(f'image {image_id!r}: {trouble}')
-            for label in sorted(set(self.labels[image_id].tolist()) - self.classes.keys()):
-                problems.append(f'image {image_id!r}: class {label} is no category')
-        if not self.sizes:
-            problems.append('names no image')
-        raise_problems(name, problems)
-
-
-def problem_of_box(box: np.ndarray, size: tuple[int, int]) -> str | None:
-    """What is wrong with a box xyxy in an image of (width, height); None if nothing is."""
-    x1, y1, x2, y2 = map(float, box)
-    text = f'box {x1:g} {y1:g} {x2:g} {y2:g}'
-    if not all(map(math.isfinite, (x1, y1, x2, y2))):
-        return f'{text} is not finite'
-    if x2 <= x1 or y2 <= y1:
-        return f'{text} has no area'
-    if min(x1, y1) < -ROUNDING or x2 > size[0] + ROUNDING or y2 > size[1] + ROUNDING:
-        return f'{text} leaves its image of {size[0]} x {size[1]} pixels'
-    return None
-
-
-def raise_problems(name: str, problems: list[str]) -> None:
-    """One ValueError for all problems: their number and the first five."""
-    if problems:
-        shown = '; '.join(problems[:LISTED]) + ('; ...' if len(problems) > LISTED else '')
-        raise ValueError(f'{name}: {len(problems)} problem{"s" * (len(problems) != 1)}: {shown}')
+        raise_problems(
+            name, [f'boxes of unknown image {i!r}' for i in self.boxes if i not in self.sizes]
+        )
+        ids = list(self.sizes)
+        boxes = [self.boxes[i] for i in ids]
+        PseudoBoxArrays(
+            ids,
+            np.array([self.sizes[i] for i in ids], np.int64).reshape(-1, 2),
+            np.repeat(np.arange(len(ids)), list(map(len, boxes))),
+            np.concatenate([np.empty((0, 4)), *boxes]),
+            np.concatenate([np.empty(0, np.int64), *(self.labels[i] for i in ids)]),
+            np.concatenate([np.empty(0), *(self.scores[i] for i in ids)]),
+            self.classes,
+            self.info,
+        ).check(name)

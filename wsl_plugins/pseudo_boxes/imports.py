@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile, raise_problems
+from wsl_plugins.pseudo_boxes.box_arrays import raise_problems
+from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.from_score_maps import sizes_of
 from wsl_plugins.reading import naming, read_json, read_text, short
 

@@ -2,6 +2,7 @@
 are read."""
 
 from .arrays import read_npy, read_npz
+from .json_rows import read_json_rows
 from .limits import check_bytes
 from .mat import check_mat
 from .pickles import Fields, load_pickle
@@ -14,6 +15,7 @@ __all__ = [
     'load_pickle',
     'naming',
     'read_json',
+    'read_json_rows',
     'read_npy',
     'read_npz',
     'read_text',

@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from operator import eq
 from typing import NamedTuple
 
 import numpy as np
@@ -113,12 +114,15 @@ def load_pseudo_boxes(path: str, metadata: WSOLArrays) -> PseudoBoxes:
             of an image than the metadata, or has no box for any image.
     """
     pseudo = PseudoBoxArrays.load(path)
-    places = {image_id: place for place, image_id in enumerate(pseudo.image_ids)}
     num = len(metadata.image_ids)
-    chosen = np.fromiter((places.get(i, -1) for i in metadata.image_ids), np.int64, num)
-    missing = [metadata.image_ids[row] for row in np.flatnonzero(chosen < 0)]
-    if missing:
-        raise ValueError(f'{path}: lacks {summary(missing, "image")}')
+    if num == len(pseudo.image_ids) and all(map(eq, pseudo.image_ids, metadata.image_ids)):
+        chosen = np.arange(num)  # as the tools write it; a dict would need as much as all arrays
+    else:
+        places = {image_id: place for place, image_id in enumerate(pseudo.image_ids)}
+        chosen = np.fromiter((places.get(i, -1) for i in metadata.image_ids), np.int64, num)
+        missing = [metadata.image_ids[row] for row in np.flatnonzero(chosen < 0)]
+        if missing:
+            raise ValueError(f'{path}: lacks {summary(missing, "image")}')
     sizes = pseudo.sizes[chosen]
     known = metadata.sizes[:, 0] > 0
     differ = (sizes != metadata.sizes).any(axis=1) & known
@@ -129,7 +133,7 @@ def load_pseudo_boxes(path: str, metadata: WSOLArrays) -> PseudoBoxes:
     ]
     if other:
         raise ValueError(f'{path}: other (width, height): {summary(other, "image")}')
-    order, rows = places_of(pseudo.rows, chosen, len(places))
+    order, rows = places_of(pseudo.rows, chosen, len(pseudo.image_ids))
     if not len(order):
         raise ValueError(f'{path}: no box for any of {num} images')
     sizes = metadata.sizes if known.all() else sizes

@@ -4,11 +4,10 @@ import math
 import os
 from array import array
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from wsl_plugins.reading import naming, read_json_rows, short
+from wsl_plugins.reading import naming, read_json_rows
 from wsl_plugins.structures.columns import starts_of
 
 ROUNDING = 1e-3  # pixels by which x + w may pass the border: sums of decimal fractions
@@ -59,14 +58,15 @@ class PseudoBoxArrays:
         missing = [key for key in ('images', 'annotations', 'categories') if key not in content]
         if missing:
             raise KeyError(*missing[:1])
-        num = len(columns.names)
-        places = {number: place for place, number in enumerate(columns.numbers)}
-        if len(places) < num or len(set(columns.names)) < num:
+        numbers, images = (np.array(c, np.int64) for c in (columns.numbers, columns.images))
+        by_number = np.argsort(numbers, kind='stable')
+        twice = (np.diff(numbers[by_number]) == 0).any()
+        if twice or len(set(columns.names)) < len(columns.names):
             raise ValueError('an image stands there twice')
-        rows = np.fromiter((places.get(i, -1) for i in columns.images), np.int64)
-        if rows.min(initial=0) < 0:
-            raise ValueError(f'a box of unknown image {short(columns.images[rows.argmin()])}')
-        del places  # a tenth of the memory
+        unknown = images[~np.isin(images, numbers)]
+        if len(unknown):
+            raise ValueError(f'a box of unknown image {unknown[0]}')
+        rows = by_number[np.searchsorted(numbers, images, sorter=by_number)]
         order = np.argsort(rows, kind='stable')
         values = np.frombuffer(columns.values or bytes()).reshape(-1, 6)[order]
         return cls(
@@ -108,10 +108,10 @@ class _Columns:
     """Takes the rows of a COCO file, so that no dict of a row stays."""
 
     def __init__(self) -> None:
-        self.numbers: list[Any] = []
+        self.numbers = array('q')
         self.names: list[str] = []
         self.sizes = array('q')
-        self.images: list[Any] = []
+        self.images = array('q')
         self.values = array('d')  # x1, y1, x2, y2, class and score of each box
 
     def image(self, row: dict) -> None:

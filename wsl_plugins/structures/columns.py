@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+_BLOCK = 4096  # texts that an iterator has as bytes
+
 
 class TextArray(Sequence[str]):
     """Texts in one array of bytes, a third of the memory of a list.
@@ -31,23 +33,23 @@ class TextArray(Sequence[str]):
 
     def __getitem__(self, index: int) -> str:
         index = range(len(self))[index]
-        start = self._ends[index - 1] if index else 0
-        return _decoded(self._bytes[start : self._ends[index]])
+        return next(self._texts(index, index + 1))
 
     def __iter__(self) -> Iterator[str]:
-        joined = _decoded(self._bytes)
-        if len(joined) < len(self._bytes):  # more bytes than letters
-            return super().__iter__()
-        ends = self._ends.tolist()
-        return (joined[start:end] for start, end in zip([0, *ends], ends, strict=False))
+        for first in range(0, len(self), _BLOCK):
+            yield from self._texts(first, min(first + _BLOCK, len(self)))
+
+    def _texts(self, first: int, end: int) -> Iterator[str]:
+        ends = self._ends[first:end].tolist()
+        start = base = int(self._ends[first - 1]) if first else 0
+        content = self._bytes[base : ends[-1]].tobytes()
+        for stop in ends:
+            yield content[start - base : stop - base].decode('utf-8', 'surrogatepass')
+            start = stop
 
 
 def _encoded(text: str) -> bytes:
     return text.encode('utf-8', 'surrogatepass')  # JSON may hold half a character
-
-
-def _decoded(content: np.ndarray) -> str:
-    return content.tobytes().decode('utf-8', 'surrogatepass')
 
 
 def starts_of(rows: np.ndarray, num: int) -> np.ndarray:

@@ -7,15 +7,13 @@ Example:
 import argparse
 
 from mmengine.config import Config, ConfigDict
-from mmengine.evaluator import DumpResults
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from runner_cli import build_runner, check_file, fail, load_config, parse_args, run
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
-from wsl_plugins.evaluation.metrics import DumpLocalization, DumpScoreMaps
+from wsl_plugins.evaluation.metrics import DumpLocalization, DumpPredictions, DumpScoreMaps
 
-from mmdet.evaluation import DumpDetResults
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 
 
@@ -74,6 +72,12 @@ def main() -> None:
     )
     parser.add_argument('--out', help='pickle file (.pkl) for the predictions')
     parser.add_argument(
+        '--out-top',
+        type=int,
+        metavar='K',
+        help='with --out of a detector: the K best boxes of each class in an image (default: all)',
+    )
+    parser.add_argument(
         '--dump-score-maps',
         metavar='DIR',
         help='folder for the score maps of a localizer, DIR/IMAGE_ID.npy; see eval_score_maps.py',
@@ -93,6 +97,8 @@ def main() -> None:
     setup_cache_size_limit_of_dynamo()
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         fail(f'--out must end in .pkl or .pickle, got {args.out}')
+    if args.out_top is not None and (args.out is None or args.out_top < 1):
+        fail(f'--out-top goes with --out and must be at least 1, got {args.out_top}')
     if not (args.dump_localization or '.json').endswith('.json'):
         fail(f'--dump-localization must end in .json, got {args.dump_localization}')
     if args.checkpoint is not None:
@@ -108,8 +114,7 @@ def main() -> None:
         use_tta(cfg, args.config)
     runner = build_runner(cfg)
     if args.out is not None:
-        dump = DumpDetResults if cfg.get('default_scope') == 'mmdet' else DumpResults
-        runner.test_evaluator.metrics.append(dump(out_file_path=args.out))
+        runner.test_evaluator.metrics.append(DumpPredictions(args.out, args.out_top))
     if args.dump_score_maps is not None:
         check_image_ids(runner, '--dump-score-maps')
         runner.test_evaluator.metrics.append(DumpScoreMaps(args.dump_score_maps))

@@ -121,6 +121,7 @@ KNOWN: dict[tuple[str, str], Callable] = {
             ('numeric', '_frombuffer', _frombuffer),
         )
     },
+    ('builtins', 'list'): list,
     ('builtins', 'set'): set,
     ('__builtin__', 'set'): set,
     ('builtins', 'bytes'): _empty_bytes,

@@ -4,6 +4,7 @@ from wsl_plugins.evaluation.metrics.box_acc import BoxAcc
 from wsl_plugins.evaluation.metrics.corloc_metric import CorLocMetric
 from wsl_plugins.evaluation.metrics.det_loc_accuracy import DetLocAccuracy
 from wsl_plugins.evaluation.metrics.dump_localization import DumpLocalization
+from wsl_plugins.evaluation.metrics.dump_predictions import DumpPredictions
 from wsl_plugins.evaluation.metrics.dump_score_maps import DumpScoreMaps
 from wsl_plugins.evaluation.metrics.loc_accuracy_metric import LocAccuracy
 from wsl_plugins.evaluation.metrics.max_box_acc import MaxBoxAcc
@@ -18,6 +19,7 @@ __all__ = [
     'CorLocMetric',
     'DetLocAccuracy',
     'DumpLocalization',
+    'DumpPredictions',
     'DumpScoreMaps',
     'LocAccuracy',
     'MaxBoxAcc',

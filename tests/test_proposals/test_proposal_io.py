@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wsl_plugins.proposals import ProposalFile
-from wsl_plugins.proposals.files import atomic_write, read_id_list
+from wsl_plugins.proposals.files import atomic_write, first_repeated, read_id_list
 from wsl_plugins.proposals.io import select
 
 BOXES = np.array([[0, 0, 10, 20], [3, 4, 5, 6], [1, 1, 2, 2]], np.uint16)
@@ -165,6 +165,22 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         file.write(json.dumps(object()).encode())
     assert path.read_text() == 'old'
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_first_repeated_looks_once_at_each_item():
+    class Item(int):
+        compared = 0
+
+        def __eq__(self, other):
+            Item.compared += 1
+            return int(self) == int(other)
+
+        __hash__ = int.__hash__
+
+    items = [Item(n) for n in range(1000)]
+    assert first_repeated(items) is None
+    assert first_repeated([*items, Item(998), Item(3)]) == 998
+    assert Item.compared < 10
 
 
 def test_read_id_list(tmp_path):

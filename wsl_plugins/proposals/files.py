@@ -1,12 +1,14 @@
 """Files: written whole or not at all; lists of image ids."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from wsl_plugins.reading import read_text
+
+T = TypeVar('T', bound=Hashable)
 
 
 @contextmanager
@@ -39,7 +41,22 @@ def read_id_list(path: str | os.PathLike) -> list[str]:
     ids = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
     if not ids:
         raise ValueError(f'{path}: names no image id')
-    if len(set(ids)) < len(ids):
-        twice = next(i for n, i in enumerate(ids) if i in ids[:n])
+    twice = first_repeated(ids)
+    if twice is not None:
         raise ValueError(f'{path}: names image {twice!r} twice')
     return ids
+
+
+def first_repeated(items: Iterable[T]) -> T | None:
+    """The first item that was there before; None if there is none.
+
+    Example:
+        >>> first_repeated(['a', 'b', 'b', 'a'])
+        'b'
+    """
+    seen: set[T] = set()
+    for item in items:
+        if item in seen:
+            return item
+        seen.add(item)
+    return None

@@ -15,7 +15,7 @@ from PIL import Image
 from wsl_plugins.visualization.report import build_report, write_report
 from wsl_plugins.visualization.report.curves import Chart, charts_of, draw
 from wsl_plugins.visualization.report.logs import join_records, read_folders
-from wsl_plugins.visualization.report.pictures import embed, embed_files
+from wsl_plugins.visualization.report.pictures import embed, embed_files, picture_folders
 from wsl_plugins.visualization.report.tables import Table, class_tables, number
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
@@ -214,6 +214,17 @@ def test_pictures(tmp_path):
     assert len(notes) == 1 and 'a.png: no readable picture' in notes[0]
     large = embed(Image.new('RGBA', (300, 100)), '', max_side=150)
     assert (large.width, large.height) == (150, 50)
+
+
+def test_folders_of_many_pictures_are_listed_in_one_pass(tmp_path, monkeypatch):
+    """Comparisons of paths grow with their number, not with its square; a folder given twice."""
+    for number in range(300):
+        (tmp_path / f'{number}.png').touch()
+    compared, equal = [], type(tmp_path).__eq__
+    monkeypatch.setattr(type(tmp_path), '__eq__', lambda *a: compared.append(1) or equal(*a))
+    found = picture_folders([tmp_path, tmp_path])
+    assert len(compared) < 3000  # 300 x 299 / 2 are 44,850
+    assert found == {tmp_path: sorted(tmp_path.iterdir())}
 
 
 def test_numbers():

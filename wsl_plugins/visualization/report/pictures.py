@@ -49,16 +49,14 @@ def picture_folders(folders: list[Path]) -> dict[Path, list[Path]]:
     Raises:
         FileNotFoundError: A folder does not exist.
     """
-    found: dict[Path, list[Path]] = {}
+    found: dict[Path, dict[Path, None]] = {}  # a folder may be given twice
     for folder in folders:
         if not folder.is_dir():
             raise FileNotFoundError(f'{folder}: no such folder of pictures')
         for path in sorted(folder.rglob('*')):
             if path.suffix.lower() in SUFFIXES and path.is_file():
-                own = found.setdefault(path.parent, [])
-                if path not in own:
-                    own.append(path)
-    return found
+                found.setdefault(path.parent, {})[path] = None
+    return {folder: list(paths) for folder, paths in found.items()}
 
 
 def embed_files(

@@ -117,9 +117,9 @@ def test_each_is_tested(registered):
     assert unnamed(registered, files) == []
 
 
-# what tools put into a config (wsol_search.py, test.py --dump-score-maps, train.py),
+# what tools put into a config (wsol_search.py, test.py --out and --dump-score-maps, train.py),
 # and a hook for those who want it (docs/faq.md)
-BY_TOOLS = {'BoxAcc', 'DumpScoreMaps', 'MissedValidationHook', 'SeedByEpochHook'}
+BY_TOOLS = {'BoxAcc', 'DumpPredictions', 'DumpScoreMaps', 'MissedValidationHook', 'SeedByEpochHook'}
 
 
 def test_each_is_in_a_config(registered):

@@ -1,6 +1,7 @@
 """Pseudo boxes as the objects of a data set of mmdet, through the pipelines of the configs."""
 
 import logging
+import pickle
 from pathlib import Path
 
 import cv2
@@ -107,6 +108,17 @@ def test_images_without_box_can_be_left_out(build, log):
     assert log.messages[-1] == 'left out 1 of 3 images without box'
     assert len(build(filter_cfg=dict(filter_empty_gt=False))) == 3
     assert len(build(filter_cfg=dict(filter_empty_gt=True), test_mode=True)) == 3
+
+
+def test_proposals_of_mmdet_stay_with_their_images(build, tmp_path):
+    found = {i: np.full((1, 4), float(k)) for k, i in enumerate(IDS)}
+    (tmp_path / 'proposals.pkl').write_bytes(pickle.dumps(found))
+    filtering = dict(filter_cfg=dict(filter_empty_gt=True))
+    for count, options in ((3, {}), (2, filtering)):
+        dataset = build(proposal_file='proposals.pkl', **options)
+        assert len(dataset) == count
+        for k in range(count):
+            assert dataset.get_data_info(k)['proposals'].tolist() == [[k] * 4]
 
 
 def test_score_thr(build, log):

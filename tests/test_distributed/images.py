@@ -10,6 +10,7 @@ from wsl_plugins.evaluation.metrics import (
     CorLocMetric,
     DetLocAccuracy,
     DumpLocalization,
+    DumpPredictions,
     DumpScoreMaps,
     LocAccuracy,
     MaxBoxAcc,
@@ -113,4 +114,5 @@ def metrics_of(kind, folder, out):
         DetLocAccuracy(),
         SegMapMetric(str(folder / 'masks')),
         DumpLocalization(str(out / 'boxes.json')),
+        DumpPredictions(str(out / 'predictions.pkl')),
     ]

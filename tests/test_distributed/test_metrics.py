@@ -5,9 +5,11 @@ The sampler fills up with copies of the first images; a copy that counts would b
 
 import json
 import math
+import pickle
 
 import numpy as np
 import pytest
+import torch
 
 SIZES, WORLDS = (1, 5, 7), (2, 4)
 
@@ -48,6 +50,15 @@ def test_files(quick, world, size):
         for name in names:
             one, several = (quick / f'{kind}_{size}_{n}' / name for n in (1, world))
             assert json.loads(several.read_text()) == json.loads(one.read_text())
+    one, several = (quick / f'detection_{size}_{n}' for n in (1, world))
+    one, several = (pickle.loads((f / 'predictions.pkl').read_bytes()) for f in (one, several))
+    assert [sample['img_id'] for sample in several] == list(range(size))
+    for ours, theirs in zip(one, several, strict=True):
+        for key, value in ours['pred_instances'].items():
+            assert torch.equal(value, theirs['pred_instances'][key])
+    assert sorted(p.name for p in (quick / f'detection_{size}_{world}').iterdir()) == [
+        'boxes.json', 'predictions.pkl'
+    ]  # fmt: skip
     one, several = (quick / f'wsol_{size}_{n}' / 'maps' / 'a' for n in (1, world))
     names = sorted(path.name for path in one.iterdir())
     assert len(names) == size and names == sorted(path.name for path in several.iterdir())

@@ -233,12 +233,16 @@ def test_tta_sees_every_view(home, checkpoint):
     work_dir = home / 'tta'
     output = succeed(
         tool(
-            'test', home / 'tiny_tta.py', checkpoint, '--work-dir', work_dir, '--out', out, '--tta'
+            *('test', home / 'tiny_tta.py', checkpoint, '--work-dir', work_dir),
+            *('--out', out, '--out-top', 1, '--tta'),
         )
     )
     assert 'pascal_voc/mAP' in output
     assert 'DetTTAModel' in (work_dir / 'tiny_tta.py').read_text()
-    assert len(pickle.loads(out.read_bytes())) == 4
+    predictions = pickle.loads(out.read_bytes())
+    assert len(predictions) == 4
+    for labels in (sample['pred_instances']['labels'].tolist() for sample in predictions):
+        assert len(set(labels)) == len(labels) > 1
 
 
 def test_missing_config_ends_the_command_with_one_line(home):
@@ -262,6 +266,7 @@ def test_errors_of_test(home, checkpoint, fails):
     fails('test', config, home / 'absent.pth', words=['checkpoint not found', 'absent.pth'])
     fails('test', config, checkpoint, '--tta', words=['tta_model and tta_pipeline', config])
     fails('test', config, checkpoint, '--out', 'results.json', words=['.pkl', 'results.json'])
+    fails('test', config, checkpoint, '--out-top', 2, words=['--out-top goes with --out'])
     (home / 'bare.py').write_text('default_hooks = dict()\n')
     fails('test', home / 'bare.py', checkpoint, '--show', words=['default_hooks.visualization'])
 

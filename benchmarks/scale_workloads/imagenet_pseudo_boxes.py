@@ -5,9 +5,9 @@ samples read in turn; then the training data set as ``psol_imagenet.py`` has it.
 """
 
 import argparse
-import gc
 import json
 import random
+import resource
 import time
 from pathlib import Path
 
@@ -62,18 +62,16 @@ def make(folder: Path, images: int) -> None:
     cv2.imwrite(str(path), np.full((height, width, 3), 128, np.uint8))
 
 
-def status(key: str) -> float:
-    """MiB of a line in Linux's record of this process."""
-    text = Path('/proc/self/status').read_text()
-    return int(text.split(f'{key}:')[1].split()[0]) / 1024
+def peak_mib() -> float:
+    """The most memory that this process had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def run(folder: Path) -> dict[str, float]:
     """Seconds, the most memory that the process had, and what of it came after the imports."""
     register_all_modules()
     dataset_type = DATASETS.get('wsl_plugins.PseudoBoxDataset')  # imports what it needs
-    gc.collect()
-    before, start = status('VmRSS'), time.perf_counter()
+    before, start = peak_mib(), time.perf_counter()
     dataset = dataset_type(
         data_root=str(folder),
         metadata_root='metadata',
@@ -88,7 +86,7 @@ def run(folder: Path) -> dict[str, float]:
     )
     assert dataset[0]['data_samples'].gt_box.shape == (4,)
     seconds = time.perf_counter() - start
-    peak = status('VmHWM')
+    peak = peak_mib()
     return dict(seconds=seconds, resident_mib=peak, added_mib=peak - before)
 
 

@@ -1,8 +1,8 @@
 """Workload of ``scale.py``: the report of a folder with many small pictures."""
 
 import argparse
-import gc
 import json
+import resource
 import shutil
 import sys
 import time
@@ -35,21 +35,19 @@ def make(folder: Path, images: int) -> None:
         shutil.copyfile(pictures / '0.png', pictures / f'{number}.png')
 
 
-def status(key: str) -> float:
-    """MiB of a line in Linux's record of this process."""
-    text = Path('/proc/self/status').read_text()
-    return int(text.split(f'{key}:')[1].split()[0]) / 1024
+def peak_mib() -> float:
+    """The most memory that this process had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def run(folder: Path) -> dict[str, float]:
     """Seconds, the most memory that the process had, and what of it came after the imports."""
-    gc.collect()
-    before, start = status('VmRSS'), time.perf_counter()
+    before, start = peak_mib(), time.perf_counter()
     path, notes = write_report(folder)
     seconds = time.perf_counter() - start
     if f'12 of {len(list((folder / "pictures").iterdir()))}' not in path.read_text():
         sys.exit(f'the report does not show the pictures: {notes}')
-    peak = status('VmHWM')
+    peak = peak_mib()
     return dict(seconds=seconds, resident_mib=peak, added_mib=peak - before)
 
 

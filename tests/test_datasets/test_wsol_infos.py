@@ -33,7 +33,9 @@ def folder(tmp_path_factory):
     known = {i: sizes[i] for i in IDS}
     truth = {i: boxes(k % 3) for k, i in enumerate(IDS) if k % 3}
     masks = {i: MaskPaths((f'{i}_a.png', f'{i}_b.png'), f'{i}_i.png') for i in IDS[::2]}
-    for split, own in dict(train=dict(boxes=truth), test=dict(boxes=truth), val=dict(masks=masks)).items():
+    for split, own in dict(
+        train=dict(boxes=truth), test=dict(boxes=truth), val=dict(masks=masks)
+    ).items():
         metadata = WSOLMetadata(folder / 'meta' / split, IDS, labels, known, **own)
         write_wsol_metadata(metadata, proxy_ids=mixed.sample(IDS, 20))
         for name in ('class_labels', 'image_sizes', 'localization'):

@@ -102,7 +102,9 @@ def test_best_of_classes():
     assert best_of_classes(found, 1)['masks'] == ['b', 'e']
     two = best_of_classes(found, 2)
     assert two['masks'] == ['a', 'b', 'c', 'e']
-    assert two['labels'].tolist() == [0, 1, 1, 0] and torch.equal(two['scores'], scores[[0, 1, 2, 4]])
+    assert two['labels'].tolist() == [0, 1, 1, 0] and torch.equal(
+        two['scores'], scores[[0, 1, 2, 4]]
+    )
     assert best_of_classes(found, 9)['masks'] == list('abcdef')
     none = dict(scores=scores[:0], labels=torch.zeros(0, dtype=torch.int64))
     assert best_of_classes(none, 1)['scores'].shape == (0,)

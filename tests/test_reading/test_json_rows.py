@@ -34,8 +34,21 @@ def test_other_values(tmp_path, monkeypatch, chunk, text):
     assert read_json_rows(tmp_path / 'a.json', dict(images=None)) == json.loads(text)
 
 
-WRONG = ['', '{', '{"a"}', '{"a":', '{"a": 1', '{"a": 1,}', '{"a": 1 "b": 2}', '{1: 2}', '[1', '{} {}']
-WRONG += [f'{{"images": {rows}' for rows in ('[', '[1', '[1,', '[1,]}', '[1 2]}', '[,]}', '[1]', '[x]}')]
+WRONG = [
+    '',
+    '{',
+    '{"a"}',
+    '{"a":',
+    '{"a": 1',
+    '{"a": 1,}',
+    '{"a": 1 "b": 2}',
+    '{1: 2}',
+    '[1',
+    '{} {}',
+]
+WRONG += [
+    f'{{"images": {rows}' for rows in ('[', '[1', '[1,', '[1,]}', '[1 2]}', '[,]}', '[1]', '[x]}')
+]
 
 
 @pytest.mark.parametrize('chunk', [1, 2**20])

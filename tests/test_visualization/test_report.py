@@ -218,8 +218,8 @@ def test_pictures(tmp_path):
 
 def test_folders_of_many_pictures_are_listed_in_one_pass(tmp_path, monkeypatch):
     """Comparisons of paths grow with their number, not with its square; a folder given twice."""
-    for number in range(300):
-        (tmp_path / f'{number}.png').touch()
+    for name in range(300):
+        (tmp_path / f'{name}.png').touch()
     compared, equal = [], type(tmp_path).__eq__
     monkeypatch.setattr(type(tmp_path), '__eq__', lambda *a: compared.append(1) or equal(*a))
     found = picture_folders([tmp_path, tmp_path])

@@ -109,9 +109,7 @@ class WSOLDataset(BaseDataset):
         return metadata
 
     def _infos_of(self, metadata: WSOLArrays) -> InfoSequence:
-        infos = wsol_infos(
-            metadata, self.img_prefix, self.data_prefix['mask_path'], self.require
-        )
+        infos = wsol_infos(metadata, self.img_prefix, self.data_prefix['mask_path'], self.require)
         if self.check_files:
             check_files(infos)
         return infos

@@ -68,7 +68,7 @@ class PseudoBoxArrays:
             raise ValueError(f'a box of unknown image {unknown[0]}')
         rows = by_number[np.searchsorted(numbers, images, sorter=by_number)]
         order = np.argsort(rows, kind='stable')
-        values = np.frombuffer(columns.values or bytes()).reshape(-1, 6)[order]
+        values = np.frombuffer(columns.values or b'').reshape(-1, 6)[order]
         return cls(
             columns.names,
             np.array(columns.sizes, np.int64).reshape(-1, 2),

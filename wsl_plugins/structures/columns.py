@@ -10,7 +10,7 @@ _BLOCK = 4096  # texts that an iterator has as bytes
 class TextArray(Sequence[str]):
     """Texts in one array of bytes, a third of the memory of a list.
 
-    Forked workers of a data loader share it: no text has a counter of its own that they would write.
+    Forked workers of a data loader share it: no text has a counter that they would write.
 
     Args:
         texts (Sequence[str]): The texts.

@@ -4,6 +4,7 @@ import math
 import os
 from array import array
 from dataclasses import dataclass
+from operator import eq
 
 import numpy as np
 
@@ -58,21 +59,24 @@ class PseudoBoxArrays:
         missing = [key for key in ('images', 'annotations', 'categories') if key not in content]
         if missing:
             raise KeyError(*missing[:1])
-        numbers, images = (np.array(c, np.int64) for c in (columns.numbers, columns.images))
+        numbers, images = np.asarray(columns.numbers), np.asarray(columns.images)
         by_number = np.argsort(numbers, kind='stable')
         twice = (np.diff(numbers[by_number]) == 0).any()
-        if twice or len(set(columns.names)) < len(columns.names):
+        names = sorted(columns.names)  # a set would need as much as all boxes
+        if twice or any(map(eq, names, names[1:])):
             raise ValueError('an image stands there twice')
         unknown = images[~np.isin(images, numbers)]
         if len(unknown):
             raise ValueError(f'a box of unknown image {unknown[0]}')
         rows = by_number[np.searchsorted(numbers, images, sorter=by_number)]
-        order = np.argsort(rows, kind='stable')
-        values = np.frombuffer(columns.values or b'').reshape(-1, 6)[order]
+        values = np.asarray(columns.values).reshape(-1, 6)
+        if (np.diff(rows) < 0).any():
+            order = np.argsort(rows, kind='stable')
+            rows, values = rows[order], values[order]
         return cls(
             columns.names,
-            np.array(columns.sizes, np.int64).reshape(-1, 2),
-            rows[order],
+            np.asarray(columns.sizes).reshape(-1, 2),
+            rows,
             values[:, :4],
             values[:, 4].astype(np.int64),
             values[:, 5],

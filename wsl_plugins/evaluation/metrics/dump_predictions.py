@@ -26,7 +26,9 @@ class DumpPredictions(DumpDetResults):
     box of every class: 55 GB on COCO. Each process writes its predictions to a file of its own
     beside ``out_file_path`` (``.NAME.RANK.part``); at the end the first one joins them in the order
     of the data set, without the copies that fill up the last batches, and the file appears whole or
-    not at all. It is a pickled list of dicts, as that of mmdet. The processes need a common folder.
+    not at all. It is a pickled list of dicts, as that of mmdet: ``pred_instances`` has ``bboxes``
+    (N, 4) xyxy pixels of the image file, exclusive ends, ``scores`` (N,) and ``labels`` (N,). The
+    processes need a common folder.
 
     Args:
         out_file_path (str): The file, ending in .pkl or .pickle; one that is there is replaced.

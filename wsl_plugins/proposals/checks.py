@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from wsl_plugins.reading.mapped import even_limits, parts
+
 
 def check_ids(ids: np.ndarray, name: str) -> np.ndarray:
     """(N,) unicode, each once."""
@@ -29,8 +31,11 @@ def check_boxes(boxes: np.ndarray, name: str) -> np.ndarray:
 def _fits_uint16(boxes: np.ndarray) -> bool:
     if boxes.dtype == np.uint16:
         return True
-    whole = boxes == np.floor(boxes)
-    return bool((whole & (boxes >= 0) & (boxes <= np.iinfo(np.uint16).max)).all())
+    largest = np.iinfo(np.uint16).max
+    return all(
+        bool(((part == np.floor(part)) & (part >= 0) & (part <= largest)).all())
+        for part in parts(boxes, even_limits(len(boxes)))
+    )
 
 
 def check_offsets(offsets: np.ndarray, images: int, boxes: int, name: str) -> np.ndarray:
@@ -58,21 +63,44 @@ def check_scores(scores: np.ndarray, boxes: int, name: str) -> np.ndarray:
             f'dtype {scores.dtype}'
         )
     with np.errstate(over='ignore'):
-        scores = scores.astype(np.float32)
-    if not np.isfinite(scores).all():
-        raise ValueError(f'{name}: {int((~np.isfinite(scores)).sum())} scores are not finite')
+        scores = scores.astype(np.float32, copy=False)
+    limits = even_limits(len(scores))
+    bad = sum(int((~np.isfinite(part)).sum()) for part in parts(scores, limits))
+    if bad:
+        raise ValueError(f'{name}: {bad} scores are not finite')
     return scores
 
 
-def check_areas(ids: np.ndarray, offsets: np.ndarray, boxes: np.ndarray, name: str) -> None:
-    """Every box finite, with x1 < x2 and y1 < y2."""
-    bad = (boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])
-    if boxes.dtype.kind == 'f':
-        bad |= ~np.isfinite(boxes).all(axis=1)
-    if bad.any():
-        row = int(bad.argmax())
+def check_areas(ids: np.ndarray, offsets: np.ndarray, boxes: np.ndarray, name: str) -> np.ndarray:
+    """Every box finite, with x1 < x2 and y1 < y2.
+
+    Returns:
+        (N, 4) float32, for each image the smallest x1 and y1 and the largest x2 and y2 of its
+        boxes; nan without boxes.
+    """
+    extents = np.full((len(ids), 4), np.nan, np.float32)
+    filled = np.flatnonzero(np.diff(offsets))  # images with boxes
+    starts = offsets[filled]
+    ends = np.append(starts, len(boxes))
+    limits = np.unique(ends[np.searchsorted(ends, even_limits(len(boxes)))])  # between images
+    count, first = 0, None
+    for start, part in zip(limits[:-1], parts(boxes, limits), strict=True):
+        bad = (part[:, 2] <= part[:, 0]) | (part[:, 3] <= part[:, 1])
+        if boxes.dtype.kind == 'f':
+            bad |= ~np.isfinite(part).all(axis=1)
+        if bad.any():
+            row = int(bad.argmax())
+            first = first or (start + row, part[row].tolist())
+            count += int(bad.sum())
+        inside = (starts >= start) & (starts < start + len(part))
+        images, rows = filled[inside], starts[inside] - start
+        extents[images, :2] = np.minimum.reduceat(part[:, :2], rows)
+        extents[images, 2:] = np.maximum.reduceat(part[:, 2:], rows)
+    if first:
+        row, box = first
         image_id = str(ids[np.searchsorted(offsets, row, side='right') - 1])
         raise ValueError(
-            f'{name}: {int(bad.sum())} bad boxes, the first in image {image_id!r}: '
-            f'{boxes[row].tolist()}; needed: finite x1 < x2, y1 < y2'
+            f'{name}: {count} bad boxes, the first in image {image_id!r}: '
+            f'{box}; needed: finite x1 < x2, y1 < y2'
         )
+    return extents

@@ -17,8 +17,10 @@ from wsl_plugins.proposals.checks import (
 )
 from wsl_plugins.proposals.files import atomic_write
 from wsl_plugins.reading import read_npz
+from wsl_plugins.reading.mapped import Place, is_mapped
 
 _REQUIRED = ('ids', 'offsets', 'boxes')
+_LARGE = ('boxes', 'scores')
 
 
 class ProposalFile:
@@ -33,8 +35,11 @@ class ProposalFile:
     - ``scores`` (R,) float32, optional.
     - ``meta`` 0-d unicode, optional: JSON object (method, parameters, OpenCV version, counts...).
 
-    All arrays are read once, checked and kept as attributes of the same names; :meth:`boxes_of` is
-    then a dictionary look-up and a slice.
+    All arrays are checked once and kept as attributes of the same names, with ``extents`` (N, 4)
+    float32: the smallest x1 and y1 and the largest x2 and y2 of each image, nan without boxes.
+    Large ``boxes`` and ``scores`` stay in the file (``np.memmap``) unless it is compressed:
+    processes on one machine share one copy, and a pickle of the object names the file in their
+    place.
 
     Args:
         ids: Image file stems.
@@ -64,14 +69,21 @@ class ProposalFile:
     ) -> None:
         self.name = name
         self.ids = check_ids(np.asarray(ids), name)
-        self.boxes = check_boxes(np.asarray(boxes), name)
+        self.boxes = check_boxes(np.asanyarray(boxes), name)
         self.offsets = check_offsets(np.asarray(offsets), len(self.ids), len(self.boxes), name)
         self.scores = None
         if scores is not None:
-            self.scores = check_scores(np.asarray(scores), len(self.boxes), name)
+            self.scores = check_scores(np.asanyarray(scores), len(self.boxes), name)
         self.meta = dict(meta or {})
-        self._row = {image_id: row for row, image_id in enumerate(self.ids.tolist())}
-        check_areas(self.ids, self.offsets, self.boxes, name)
+        self.extents = check_areas(self.ids, self.offsets, self.boxes, name)
+        self._order = np.argsort(self.ids)
+
+    def __getstate__(self) -> dict:
+        large = {key: getattr(self, key) for key in _LARGE}
+        return {**vars(self), **{k: Place(v) for k, v in large.items() if is_mapped(v)}}
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update({k: v.array if isinstance(v, Place) else v for k, v in state.items()})
 
     @classmethod
     def from_images(
@@ -123,7 +135,7 @@ class ProposalFile:
             raise ValueError(
                 f'{path}: not an .npz archive; other formats are read by tools/convert_proposals.py'
             )
-        arrays = read_npz(path, _REQUIRED, ('scores', 'meta'))
+        arrays = read_npz(path, _REQUIRED, ('scores', 'meta'), mapped=_LARGE)
         try:
             meta = json.loads(str(arrays.pop('meta', '{}')))
         except (ValueError, RecursionError) as error:
@@ -135,14 +147,15 @@ class ProposalFile:
     def save(self, path: str | os.PathLike) -> None:
         """Write the file in one step: a reader sees the old file or the whole new one.
 
-        The bytes depend on the content alone, not on the time.
+        The bytes depend on the content alone, not on the time. They are not compressed, so that
+        they can be mapped.
         """
         arrays = {'ids': self.ids, 'offsets': self.offsets, 'boxes': self.boxes}
         if self.scores is not None:
             arrays['scores'] = self.scores
         arrays['meta'] = np.array(json.dumps(self.meta, sort_keys=True))
         with atomic_write(path) as file:
-            np.savez_compressed(file, **arrays)
+            np.savez(file, **arrays)
 
     def boxes_of(self, image_id: str) -> np.ndarray:
         """(R, 4) float32 boxes of an image, a fresh array.
@@ -150,7 +163,7 @@ class ProposalFile:
         Raises:
             KeyError: The file has no such image.
         """
-        return self.boxes[self.rows_of(image_id)].astype(np.float32)
+        return np.array(self.boxes[self.rows_of(image_id)], np.float32)
 
     def scores_of(self, image_id: str) -> np.ndarray:
         """(R,) float32 scores of an image, a fresh array; ones if the file has no scores.
@@ -161,7 +174,7 @@ class ProposalFile:
         rows = self.rows_of(image_id)
         if self.scores is None:
             return np.ones(rows.stop - rows.start, np.float32)
-        return self.scores[rows].copy()
+        return np.array(self.scores[rows])
 
     def rows_of(self, image_id: str) -> slice:
         """Rows of ``boxes`` and ``scores`` that belong to an image.
@@ -169,14 +182,23 @@ class ProposalFile:
         Raises:
             KeyError: The file has no such image.
         """
-        row = self._row.get(image_id)
-        if row is None:
+        (row,) = self.find([image_id])
+        if row < 0:
             few = ', '.join(map(repr, self.ids[:3].tolist()))
             raise KeyError(
                 f'{self.name}: no proposals for image {image_id!r}; '
                 f'the file has {len(self)} images ({few}, ...)'
             )
         return slice(int(self.offsets[row]), int(self.offsets[row + 1]))
+
+    def find(self, image_ids: Sequence[str]) -> np.ndarray:
+        """(len(image_ids),) place of each image in ``ids``, -1 if it is not there."""
+        wanted = np.array(image_ids, np.str_)
+        if not len(self):
+            return np.full(len(wanted), -1)
+        places = np.searchsorted(self.ids, wanted, sorter=self._order)
+        rows = self._order[np.minimum(places, len(self) - 1)]
+        return np.where(self.ids[rows] == wanted, rows, -1)
 
     @property
     def counts(self) -> np.ndarray:
@@ -187,7 +209,7 @@ class ProposalFile:
         return len(self.ids)
 
     def __contains__(self, image_id: object) -> bool:
-        return image_id in self._row
+        return isinstance(image_id, str) and self.find([image_id])[0] >= 0
 
 
 def select(proposals: ProposalFile, ids: Sequence[str]) -> ProposalFile:

@@ -17,6 +17,10 @@ from typing import BinaryIO
 import numpy as np
 
 from wsl_plugins.reading.limits import ARRAYS, check_bytes, checked_file
+from wsl_plugins.reading.mapped import map_member
+
+MAPPED = 16 * 2**20
+"""Bytes from which on an array is mapped rather than read, where it can be."""
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -51,13 +55,17 @@ def read_npy(path: str | os.PathLike) -> np.ndarray:
     size = path.stat().st_size
     try:
         with open(path, 'rb') as file:
-            return _read(file, size)
+            _header(file, size)
+            return _array(file)
     except _BAD as error:
         raise ValueError(f'{path}: not an array in .npy format: {error}') from error
 
 
 def read_npz(
-    path: str | os.PathLike, needed: Sequence[str] = (), optional: Sequence[str] = ()
+    path: str | os.PathLike,
+    needed: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    mapped: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
     """Arrays of an ``.npz`` file by name; nothing else in the file is unpacked.
 
@@ -65,6 +73,8 @@ def read_npz(
         path: The file.
         needed: Names of arrays that must be there.
         optional: Names of arrays that may be there.
+        mapped: Names of arrays of numbers that stay in the file, as read-only ``np.memmap``, if
+            they are stored without compression and have 16 MiB or more.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -89,23 +99,34 @@ def read_npz(
             check_bytes('it', sum(members[name].file_size for name in wanted), ARRAYS)
             found = {}
             for name in wanted:
-                with archive.open(members[name]) as file:
-                    found[name] = _read(file, members[name].file_size)
+                info = members[name]
+                stays = name in mapped and info.compress_type == zipfile.ZIP_STORED
+                with archive.open(info) as file:
+                    header = _header(file, info.file_size)
+                    if stays and info.file_size >= MAPPED and header[2].kind in 'uif':
+                        found[name] = map_member(path, info, file, *header)
+                    else:
+                        found[name] = _array(file)
             return found
     except _BAD as error:
         raise ValueError(f'{path}: cannot be read as an .npz archive: {error}') from error
 
 
-def _read(file: BinaryIO, size: int) -> np.ndarray:
-    """The array of a file of ``size`` bytes."""
+def _header(file: BinaryIO, size: int) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether the first index runs fastest, and type of the array in ``size`` bytes."""
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
         raise ValueError(f'version {version} of the format is not known')
-    shape, _, dtype = _HEADERS[version](file)
+    shape, fortran, dtype = _HEADERS[version](file)
     left = size - file.tell()
     claimed = math.prod(shape) * max(dtype.itemsize, 1)
     if not 0 <= claimed <= left:
         raise ValueError(f'{shape} of {dtype} are {claimed} bytes, there are {left}')
+    return shape, fortran, dtype
+
+
+def _array(file: BinaryIO) -> np.ndarray:
+    """The array of a file whose header was looked at."""
     file.seek(0)
     return check_text(np.lib.format.read_array(file, allow_pickle=False))
 

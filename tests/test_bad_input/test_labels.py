@@ -125,7 +125,7 @@ COCO = {
 
 @pytest.mark.parametrize('case', [*COCO, 'not-json'])
 def test_coco(case, tmp_path):
-    parts, message = COCO.get(case, (None, 'no COCO annotations: '))
+    parts, message = COCO.get(case, (None, 'not JSON: '))
     with pytest.raises(ValueError, match=rf'a\.json: .*{message}'):
         coco(tmp_path, '{"images": [' if parts is None else json.dumps(parts))
 

@@ -1,73 +1,15 @@
 """COCO with image labels and proposals."""
 
 import math
-import os
-from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
+from wsl_plugins.datasets.coco_file import CheckedCOCO
 from wsl_plugins.datasets.wsod_mixin import WSODMixin
-from wsl_plugins.pseudo_boxes.box_arrays import raise_problems
-from wsl_plugins.reading import check_bytes, naming, short
+from wsl_plugins.reading import naming
 from wsl_plugins.registry import DATASETS
 
 from mmdet.datasets import CocoDataset
-from mmdet.datasets.api_wrappers import COCO
-
-
-class _CheckedCOCO(COCO):
-    """COCO whose ids must fit together and whose categories must be those asked for: mmdet leaves
-    out images of the same id, annotations of unknown images and unknown names silently, and numbers
-    the classes in the order of the file, whatever the order of ``metainfo``."""
-
-    def __init__(self, annotation_file: str) -> None:
-        self.name = annotation_file
-        check_bytes(annotation_file, os.path.getsize(annotation_file))
-        try:
-            with naming(annotation_file, 'COCO annotations'):
-                super().__init__(annotation_file)
-                problems = _problems_of_ids(self.dataset)
-        except AssertionError as error:
-            raise ValueError(f'{annotation_file}: no COCO annotations: {error!r}') from error
-        raise_problems(annotation_file, problems)
-
-    def get_cat_ids(self, cat_names=(), sup_names=(), cat_ids=()) -> list[int]:
-        ids = super().get_cat_ids(list(cat_names), list(sup_names), list(cat_ids))
-        found = [self.cats[i]['name'] for i in ids]
-        unknown = [name for name in cat_names if name not in found]
-        if unknown:
-            names = [category['name'] for category in self.cats.values()]
-            raise ValueError(
-                f'{self.name}: classes {unknown} are not among the categories of the file: '
-                f'{short(names)}'
-            )
-        if cat_names and found != list(cat_names):
-            raise ValueError(
-                f'{self.name}: metainfo has the classes in another order than the file: {found}'
-            )
-        return ids
-
-
-def _problems_of_ids(content: dict) -> list[str]:
-    """What is wrong with the ids of a COCO file."""
-    problems = []
-    for key in ('images', 'annotations', 'categories'):
-        counts = Counter(item['id'] for item in content[key])
-        problems += [f'id {i} stands {n} times in {key}' for i, n in counts.items() if n > 1]
-    for item in content['images']:
-        sizes = [item['width'], item['height']]
-        numbers = all(isinstance(v, (int, float)) and 0 < v < 1e9 for v in sizes)
-        if not numbers or not isinstance(item['file_name'], str):
-            problems.append(f'image {short(item["id"])} needs file_name, width and height')
-    for item in content['categories']:
-        if not isinstance(item['name'], str):
-            problems.append(f'category {item["id"]} has the name {short(item["name"])}')
-    images, categories = ({item['id'] for item in content[k]} for k in ('images', 'categories'))
-    for annotation in content['annotations']:
-        for key, known in (('image_id', images), ('category_id', categories)):
-            if annotation[key] not in known:
-                problems.append(
-                    f'annotation {annotation["id"]} has unknown {key} {annotation[key]}'
-                )
-    return problems
 
 
 def _problem_of_box(annotation: dict) -> str | None:
@@ -111,7 +53,10 @@ class WSODCocoDataset(WSODMixin, CocoDataset):
         (80,)
     """
 
-    COCOAPI = _CheckedCOCO
+    @property
+    def COCOAPI(self) -> Callable[[str], CheckedCOCO]:  # noqa: N802 (mmdet)
+        """What reads the file, without masks in training."""
+        return partial(CheckedCOCO, masks=self.test_mode)
 
     def load_data_list(self) -> list[dict]:
         """Data infos of all images; reports the boxes that mmdet leaves out."""

@@ -1,15 +1,20 @@
 """What turns a detection data set of mmdet into one of image labels and proposals."""
 
+import gc
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from os.path import basename, splitext
 from pathlib import Path
 
 import numpy as np
 from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
+from wsl_plugins.datasets.sharing import once_per_machine
 from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.reading.arrays import MAPPED
+from wsl_plugins.reading.mapped import is_mapped
 
 
 class WSODMixin:
@@ -50,6 +55,23 @@ class WSODMixin:
         self._other_classes: Counter = Counter()
         super().__init__(*args, **kwargs)
 
+    def full_init(self) -> None:
+        """Read and check annotations and proposals; of several processes one of each machine does,
+        and all of them must call it (:func:`.sharing.once_per_machine`)."""
+        if not self._fully_initialized:
+            vars(self).update(once_per_machine(self._read))
+
+    def _read(self) -> dict:
+        """What reading changes, of this object."""
+        enabled = gc.isenabled()
+        gc.disable()  # it would look through millions of new objects, again and again
+        try:
+            super().full_init()
+        finally:
+            if enabled:
+                gc.enable()
+        return {key: value for key, value in vars(self).items() if key != 'pipeline'}
+
     def load_data_list(self) -> list[dict]:
         """Data infos of all images; reports classes that are annotated but not in ``metainfo``.
 
@@ -59,8 +81,8 @@ class WSODMixin:
         self._other_classes.clear()
         data_list = super().load_data_list()
         classes = self._metainfo['classes']
-        found = sum((info['image_labels'] for info in data_list), np.zeros(len(classes), np.int64))
-        if self._other_classes and not found.any():
+        found = set().union(*(info['image_labels'] for info in data_list))
+        if self._other_classes and not found:
             raise ValueError(
                 f'{self.ann_file}: no annotation is of a class in metainfo: '
                 f'annotated are {sorted(self._other_classes)}, metainfo has {list(classes)}'
@@ -68,7 +90,7 @@ class WSODMixin:
         if self._other_classes:
             counts = ', '.join(f'{name} ({n})' for name, n in sorted(self._other_classes.items()))
             self._warn(f'left out objects whose class is not in metainfo: {counts}')
-        absent = [name for name, n in zip(classes, found, strict=True) if n == 0]
+        absent = [name for label, name in enumerate(classes) if label not in found]
         if absent and not self.test_mode:
             self._warn(f'classes without any training image: {absent}')
         return data_list
@@ -88,6 +110,12 @@ class WSODMixin:
                 'convert other formats with tools/convert_proposals.py'
             )
         self.proposals = ProposalFile.load(self.proposal_file)
+        boxes = self.proposals.boxes
+        if boxes.nbytes >= MAPPED and not is_mapped(boxes):
+            self._warn(
+                f'{self.proposal_file} is compressed and takes {boxes.nbytes / 2**20:.0f} MiB of '
+                'memory; tools/convert_proposals.py writes it so that it stays on the disk'
+            )
 
     def filter_data(self) -> list[dict]:
         """Leave out training images as ``filter_cfg`` says, log how many, check the proposals.
@@ -112,8 +140,11 @@ class WSODMixin:
         return data_list
 
     def get_data_info(self, idx: int) -> dict:
-        """Data info of one image with its proposals."""
+        """Data info of one image with its labels and proposals."""
         data_info = super().get_data_info(idx)
+        present = data_info['image_labels']
+        data_info['image_labels'] = np.zeros(len(self._metainfo['classes']), np.int64)
+        data_info['image_labels'][list(present)] = 1
         if self.proposals is not None:
             image = self.image_id(data_info)
             data_info['proposals'] = dict(bboxes=self.proposals.boxes_of(image))
@@ -123,26 +154,24 @@ class WSODMixin:
 
     def image_id(self, data_info: dict) -> str:
         """Id of an image in ``proposal_file``: its file stem. Override it where stems repeat."""
-        return Path(data_info['img_path']).stem
+        return splitext(basename(data_info['img_path']))[0]
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Classes of an image, for samplers and wrappers that balance classes."""
-        return np.flatnonzero(super().get_data_info(idx)['image_labels']).tolist()
+        return list(super().get_data_info(idx)['image_labels'])
 
-    def _image_labels(self, objects: Iterable[tuple[int, bool]]) -> np.ndarray:
-        """(C,) labels of an image from (class id, difficult) of each object."""
-        labels = np.zeros(len(self._metainfo['classes']), np.int64)
-        for label, difficult in objects:
-            if self.keep_difficult or not difficult:
-                labels[label] = 1
-        return labels
+    def _image_labels(self, objects: Iterable[tuple[int, bool]]) -> tuple[int, ...]:
+        """Class ids of an image from (class id, difficult) of each object, small and in order; the
+        vector is made when it is asked for."""
+        keep = self.keep_difficult
+        return tuple(sorted({label for label, difficult in objects if keep or not difficult}))
 
     def _filter_unlabelled(self, data_list: list[dict]) -> list[dict]:
-        labelled = [info for info in data_list if info['image_labels'].any()]
+        labelled = [info for info in data_list if info['image_labels']]
         if len(labelled) == len(data_list):
             return data_list
         drop = (self.filter_cfg or {}).get('filter_empty_gt')
-        bare = [self.image_id(info) for info in data_list if not info['image_labels'].any()]
+        bare = [self.image_id(info) for info in data_list if not info['image_labels']]
         what = f'{len(bare)} of {len(data_list)} images without labels ({_few(bare)})'
         if drop is None:
             raise ValueError(
@@ -154,7 +183,8 @@ class WSODMixin:
 
     def _check_proposals(self, data_list: list[dict]) -> None:
         ids = [self.image_id(info) for info in data_list]
-        missing = [image for image in ids if image not in self.proposals]
+        rows = self.proposals.find(ids)
+        missing = [ids[number] for number in np.flatnonzero(rows < 0)]
         if missing and len(missing) == len(ids):
             raise ValueError(
                 f'{self.proposal_file} is of another data set: none of the {len(ids)} images of '
@@ -166,19 +196,18 @@ class WSODMixin:
                 f'{self.proposal_file}: no proposals for {len(missing)} of the {len(ids)} images '
                 f'of {self.ann_file}: {_few(missing)}; tools/make_proposals.py makes them'
             )
-        empty = []
-        for image, info in zip(ids, data_list, strict=True):
-            boxes = self.proposals.boxes_of(image)
-            if len(boxes) == 0:
-                empty.append(image)
-                continue
-            width, height = info['width'], info['height']
+        extents = self.proposals.extents[rows]
+        sizes = np.array([(info['width'], info['height']) for info in data_list])
+        outside = (extents[:, :2] < -1).any(1) | (extents[:, 2:] > sizes + 1).any(1)
+        if outside.any():
+            number = int(outside.argmax())
+            (width, height), boxes = sizes[number].tolist(), self.proposals.boxes_of(ids[number])
             outside = (boxes < -1).any(1) | (boxes > [width + 1, height + 1] * 2).any(1)
-            if outside.any():
-                raise ValueError(
-                    f'{self.proposal_file}: box {boxes[outside.argmax()].tolist()} lies outside '
-                    f'image {image} of {width} x {height} pixels (width x height)'
-                )
+            raise ValueError(
+                f'{self.proposal_file}: box {boxes[outside.argmax()].tolist()} lies outside '
+                f'image {ids[number]} of {width} x {height} pixels (width x height)'
+            )
+        empty = [ids[number] for number in np.flatnonzero(np.isnan(extents[:, 0]))]
         if empty:
             self._warn(f'{self.proposal_file}: {len(empty)} images have no box: {_few(empty)}')
 

@@ -3,10 +3,13 @@
 Every workload is a script of ``benchmarks/scale_workloads`` with two calls: ``--make DIR --images
 N`` writes synthetic files, once, that both builds read; ``--run DIR`` does the work and prints a
 line of JSON, ``{"seconds": ..., "resident_mib": ...}``. Each build runs it in a process of its own,
-from its own checkout. Some are run by several processes of this build as well, which share the
-work. Then the line says ``added_mib`` too, what the work adds to the memory of the process (a page
-that n processes have counts 1/n); the table has the time of the slowest process and the memory of
-all together.
+from its own checkout.
+
+It may say more: ``cpu_seconds``, which other programs on the machine disturb less, and
+``added_mib``, what the work adds to the memory of the process (a page that n processes have counts
+1/n; resident memory counts it whole, and the libraries). Some are run by several processes of this
+build as well, which share the work: then the table has the time of the slowest process, and CPU
+and added memory of all together.
 
 Example:
     python benchmarks/scale.py --images 118287 --workloads coco_training --processes 8
@@ -24,6 +27,8 @@ from common import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'benchmarks' / 'scale_workloads'
+COLUMNS = (('seconds', 1), ('cpu_seconds', 1), ('resident_mib', 0), ('added_mib', 0))
+"""Numbers of the table, with their digits."""
 SHARED = ('coco_training',)
 """Workloads that several processes share."""
 
@@ -73,7 +78,7 @@ def call(workload: str, words: list[str | Path], tree: Path, processes: int = 1)
 
 
 def measure(workload: str, data: Path, tree: Path, processes: int = 1) -> dict[str, float]:
-    """``seconds`` of the slowest process, memory of all."""
+    """``seconds`` of the slowest process, all else of all together."""
     output = call(workload, ['--run', data], tree, processes)
     lines = [json.loads(line) for line in output.splitlines() if line.startswith('{')]
     if len(lines) != processes:
@@ -91,7 +96,7 @@ def row(
 ) -> list[str]:
     """A row of the table, with the ratios to ``base``."""
     cells = [workload, build, str(processes)]
-    for key, digits in (('seconds', 1), ('resident_mib', 0), ('added_mib', 0)):
+    for key, digits in COLUMNS:
         known = key in found and (key != 'resident_mib' or processes == 1)
         cells.append(f'{found[key]:.{digits}f}' if known else '')
         cells.append(f'{found[key] / base[key]:.2f}' if known and base else '')
@@ -102,7 +107,7 @@ def main() -> None:
     args = parse_args()
     rows = [
         ['workload', 'build', 'processes', 'seconds', 'ratio']
-        + ['resident, MiB', 'ratio', 'added, MiB', 'ratio']
+        + ['CPU, s', 'ratio', 'resident, MiB', 'ratio', 'added, MiB', 'ratio']
     ]
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as tree:
         older = checkout(args.against, Path(tree))

@@ -5,7 +5,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -27,21 +27,32 @@ class Place:
     Args:
         array: See :func:`is_mapped`.
 
+    Raises:
+        ValueError: The file has been changed since, when the pickle is read.
+
     Example:
         >>> pickle.loads(pickle.dumps(Place(array))).array
     """
 
     def __init__(self, array: np.memmap) -> None:
         self.array = array
+        self.version = _version(array.filename)
 
-    def __reduce__(self) -> tuple:
-        order = 'C' if self.array.flags.c_contiguous else 'F'
+    def __getstate__(self) -> tuple:
         array = self.array
-        return _mapped_again, (array.filename, array.dtype, array.offset, array.shape, order)
+        order = 'C' if array.flags.c_contiguous else 'F'
+        return self.version, array.filename, array.dtype, 'r', array.offset, array.shape, order
+
+    def __setstate__(self, state: tuple) -> None:
+        self.version, path, *how = state
+        if _version(path) != self.version:
+            raise ValueError(f'{path} has been changed while it is in use')
+        self.array = np.memmap(path, *how)
 
 
-def _mapped_again(path: str, dtype: np.dtype, *where: Any) -> Place:
-    return Place(np.memmap(path, dtype, 'r', *where))
+def _version(path: str | os.PathLike) -> tuple[int, int, int]:
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def map_member(
@@ -84,7 +95,7 @@ def parts(array: np.ndarray, limits: np.ndarray) -> Iterator[np.ndarray]:
     """
     for start, end in pairwise(limits.tolist()):
         yield np.array(array[start:end])
-        if is_mapped(array):
+        if is_mapped(array) and hasattr(mmap, 'MADV_DONTNEED'):
             array.base.madvise(mmap.MADV_DONTNEED)
 
 

@@ -13,7 +13,7 @@ from mmengine.utils import is_abs
 
 from wsl_plugins.datasets.sharing import once_per_machine
 from wsl_plugins.proposals.io import ProposalFile
-from wsl_plugins.reading.arrays import MAPPED
+from wsl_plugins.reading import arrays
 from wsl_plugins.reading.mapped import is_mapped
 
 
@@ -111,7 +111,7 @@ class WSODMixin:
             )
         self.proposals = ProposalFile.load(self.proposal_file)
         boxes = self.proposals.boxes
-        if boxes.nbytes >= MAPPED and not is_mapped(boxes):
+        if boxes.nbytes >= arrays.MAPPED and not is_mapped(boxes):
             self._warn(
                 f'{self.proposal_file} is compressed and takes {boxes.nbytes / 2**20:.0f} MiB of '
                 'memory; tools/convert_proposals.py writes it so that it stays on the disk'

@@ -114,4 +114,12 @@ BENCHMARKS = (
         '--wsod configs/mist/mist_demo.py --wsol configs/wsol/cam/cam_demo.py --images 4 '
         '--proposals 20 --size 96 128 --workers 0 1',
     ),
+    Benchmark(
+        'Large data sets',
+        'This build beside an older commit, on synthetic files, each in a process of its own. '
+        'Resident memory includes the libraries; what is added does not. The last row of a '
+        'workload is of several processes, which share the work.',
+        'python benchmarks/scale.py --images 20000',
+        '--images 100 --processes 2',
+    ),
 )

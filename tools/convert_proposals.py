@@ -2,7 +2,8 @@
 
 Reads   .npz (ours), .mat (Fast R-CNN: boxes, images), .pkl ({boxes, indexes, scores} of WSOD
         projects, or mmdet's {'parent/file': bboxes, scores}), .json (COCO results)
-Writes  .npz (ours), or with --to mmdet the .pkl that plain mmdet's proposal_file reads
+Writes  .npz (ours, not compressed, so that training can map it), or with --to mmdet the .pkl that
+        plain mmdet's proposal_file reads
 
 Pickles are read with a restricted loader: one that asks for anything but numpy arrays and plain
 containers is refused."""

@@ -55,10 +55,11 @@ def test_what_is_not_mapped(tmp_path, all_mapped, monkeypatch):
 
 
 def test_damage_is_seen_before_it_is_used(tmp_path, all_mapped):
-    np.savez(tmp_path / 'a.npz', boxes=NUMBERS)
+    rows = np.tile(NUMBERS, (1000, 1))
+    np.savez(tmp_path / 'a.npz', boxes=rows)
     whole = (tmp_path / 'a.npz').read_bytes()
-    place = whole.index(NUMBERS.tobytes())
-    (tmp_path / 'a.npz').write_bytes(whole[:place] + b'\x07' + whole[place + 1 :])
+    last = whole.index(rows.tobytes()) + rows.nbytes - 1
+    (tmp_path / 'a.npz').write_bytes(whole[:last] + b'\x07' + whole[last + 1 :])
     with pytest.raises(ValueError, match=r'a\.npz: .*Bad CRC-32'):
         read_npz(tmp_path / 'a.npz', ['boxes'], mapped=['boxes'])
     (tmp_path / 'a.npz').write_bytes(whole[:-20])

@@ -29,6 +29,9 @@ class WSODMixin:
       pixels of the original image (no "+1") and, if the file holds scores, ``scores`` (R,)
       float32. They are looked up when asked for, so that worker processes share one copy.
 
+    Of several processes one of each machine reads and checks the files, and all share what it
+    found; so all must build the data set, as the runner does.
+
     Args:
         keep_difficult (bool): Whether objects marked difficult (VOC) or crowd (COCO) count for the
             image labels. True is the set of annotated classes; False is what the published code of
@@ -113,8 +116,8 @@ class WSODMixin:
         boxes = self.proposals.boxes
         if boxes.nbytes >= arrays.MAPPED and not is_mapped(boxes):
             self._warn(
-                f'{self.proposal_file} is compressed and takes {boxes.nbytes / 2**20:.0f} MiB of '
-                'memory; tools/convert_proposals.py writes it so that it stays on the disk'
+                f'{self.proposal_file} takes {boxes.nbytes / 2**20:.0f} MiB of memory (compressed, '
+                'or another type); tools/convert_proposals.py writes it so that it stays on disk'
             )
 
     def filter_data(self) -> list[dict]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from test_sharing import numbers_of
 
 from wsl_plugins.datasets import WSODCocoDataset, WSODVOCDataset, coco_file, sharing
 from wsl_plugins.reading import arrays, mapped
@@ -31,18 +32,6 @@ def problem_of(**changes):
         WSODCocoDataset(**coco | changes)
     except Exception as error:
         return f'{type(error).__name__}: {error}'
-
-
-def numbers_of(dataset):
-    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
-    return [
-        {
-            **info,
-            'image_labels': info['image_labels'].tolist(),
-            'proposals': info['proposals']['bboxes'].tolist(),
-        }
-        for info in infos
-    ]
 
 
 found = {}
@@ -110,6 +99,7 @@ sharing.machine = lambda: f'machine {rank}'
 reads.clear()
 found['apart'] = numbers_of(WSODCocoDataset(**coco, proposal_file='mapped.npz'))
 found['reads apart'] = len(reads)
+torch.distributed.barrier()  # the other may be about to delete its own
 assert not list((folder / 'temporary').iterdir())
 (folder / f'{rank}.json').write_text(json.dumps(found))
 torch.distributed.barrier()

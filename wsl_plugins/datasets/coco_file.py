@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from wsl_plugins.pseudo_boxes.box_arrays import raise_problems
@@ -38,7 +39,17 @@ class CheckedCOCO(COCO):
         for annotation in annotations.values():
             self.imgToAnns[annotation['image_id']].append(annotation)
 
-    def get_cat_ids(self, cat_names=(), sup_names=(), cat_ids=()) -> list[int]:
+    def get_cat_ids(
+        self,
+        cat_names: Sequence[str] = (),
+        sup_names: Sequence[str] = (),
+        cat_ids: Sequence[int] = (),
+    ) -> list[int]:
+        """Ids of categories by name; names must be there, in the order of the file.
+
+        Raises:
+            ValueError: A name is not in the file, or the order differs.
+        """
         ids = super().get_cat_ids(list(cat_names), list(sup_names), list(cat_ids))
         found = [self.cats[i]['name'] for i in ids]
         unknown = [name for name in cat_names if name not in found]

@@ -51,13 +51,15 @@ class LocalizerResNet(ResNet):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Feature maps of ``out_indices``, after that of ``split_layer3``; x is (N, 3, H, W)."""
+        if not self.split_layer3:
+            return super().forward(x)
         first = []
         hook = self.layer3[0].register_forward_hook(lambda block, args, out: first.append(out))
         try:
             outs = super().forward(x)
         finally:
             hook.remove()
-        return (*first, *outs) if self.split_layer3 else outs
+        return (*first, *outs)
 
 
 @MODELS.register_module()

@@ -109,7 +109,7 @@ def narrow(owner, part):
         part['fc_channels'], owner['in_channels'] = (WIDTH, WIDTH), WIDTH
     if kind == 'ResLayer':  # of a C4 detector, on each proposal
         owner['bbox_roi_extractor']['roi_layer']['output_size'] = 4
-    if kind.endswith('VGG'):
+    if kind in ('wsl_plugins.DilatedVGG', 'wsl_plugins.PooledVGG'):  # nothing names their layers
         part['depth'] = 11
     if kind == 'wsl_plugins.PooledVGG' and part.get('fc_channels', 4096):
         part['fc_channels'], owner['head']['in_channels'] = WIDTH, WIDTH

@@ -18,6 +18,7 @@ Example:
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -80,7 +81,8 @@ def call(workload: str, words: list[str | Path], tree: Path, processes: int = 1)
 def measure(workload: str, data: Path, tree: Path, processes: int = 1) -> dict[str, float]:
     """``seconds`` of the slowest process, all else of all together."""
     output = call(workload, ['--run', data], tree, processes)
-    lines = [json.loads(line) for line in output.splitlines() if line.startswith('{')]
+    # processes may write into each other's lines
+    lines = [json.loads(text) for text in re.findall(r'\{[^{}]*\}', output)]
     if len(lines) != processes:
         raise RuntimeError(f'{workload}: {len(lines)} results of {processes} processes\n{output}')
     total = {key: sum(line[key] for line in lines) for key in lines[0]}

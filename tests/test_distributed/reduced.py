@@ -106,7 +106,8 @@ def narrow(owner, part):
     """Fewer channels in ``part`` of ``owner`` and in what follows it there."""
     kind, neck = part.get('type', ''), owner.get('neck') or {}
     if kind == 'wsl_plugins.FCSharedHead':
-        part['fc_channels'], owner['in_channels'] = (WIDTH, WIDTH), WIDTH
+        part['fc_channels'] = (WIDTH, WIDTH)
+        owner.get('bbox_head', owner)['in_channels'] = WIDTH  # mmdet's head, or ours
     if kind == 'ResLayer':  # of a C4 detector, on each proposal
         owner['bbox_roi_extractor']['roi_layer']['output_size'] = 4
     if kind in ('wsl_plugins.DilatedVGG', 'wsl_plugins.PooledVGG'):  # nothing names their layers

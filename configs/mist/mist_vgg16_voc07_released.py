@@ -7,5 +7,7 @@ _base_ = [
 ]
 
 train_dataloader = dict(batch_size=1, sampler=dict(type='InfiniteSampler'))
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=2_500))
+default_hooks = dict(
+    checkpoint=dict(by_epoch=False, interval=2_500), logger=dict(log_metric_by_epoch=False)
+)
 log_processor = dict(by_epoch=False)

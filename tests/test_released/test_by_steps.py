@@ -1,5 +1,6 @@
 """``mist_vgg16_voc07_released`` counts steps: data, checkpoints, validation, rates and resuming."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -72,6 +73,9 @@ def test_by_steps(voc, tmp_path, monkeypatch):
     assert len(sample.proposals) == 4
     first.train()
     assert validated == [3, 3]  # after 3 and 6 steps, on three images
+    written = next((tmp_path / 'run').glob('*/vis_data/scalars.json')).read_text().splitlines()
+    steps = [entry['step'] for entry in map(json.loads, written) if 'pascal_voc/mAP' in entry]
+    assert steps == [3, 6]
     # keeps two
     assert {p.name for p in (tmp_path / 'run').glob('*.pth')} == {'iter_4.pth', 'iter_6.pth'}
     factor = 1 / 3 + 2 / 3 * 6 / 200

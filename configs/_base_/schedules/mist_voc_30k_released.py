@@ -1,7 +1,7 @@
 # The published solver by steps: two players, each with its own optimiser and schedule; the rate of
 # the drop layer rises where that of the detector falls. A config needs besides
-# train_dataloader.sampler=dict(type='InfiniteSampler'), default_hooks.checkpoint.by_epoch=False and
-# log_processor.by_epoch=False.
+# train_dataloader.sampler=dict(type='InfiniteSampler'), default_hooks.checkpoint.by_epoch=False,
+# default_hooks.logger.log_metric_by_epoch=False and log_processor.by_epoch=False.
 _base_ = './mist_voc_48e.py'
 
 train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=30_000, val_interval=2_500)

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from mmengine.config import Config
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -28,3 +30,18 @@ def test_files_that_documents_name_exist():
             ROOT / name for name in commands + configs
         ]:
             assert target.exists(), f'{document}: {target}'
+
+
+def test_checkpoints_that_documents_name_are_written():
+    """``work_dirs/CONFIG/epoch_N.pth``: N is the last epoch of the config, or one set beside it."""
+    configs = {p.stem: p for d in ('configs', 'projects') for p in ROOT.glob(f'{d}/[!_]*/**/*.py')}
+    named = set()
+    for document in [ROOT / 'README.md', *ROOT.glob('[cdp]*/**/*.md')]:
+        text = document.read_text()
+        for name, epoch in re.findall(r'work_dirs/([\w.-]+)/epoch_(\d+)\.pth', text):
+            if name in configs and f'train_cfg.max_epochs={epoch}' not in text:
+                named.add((str(document.relative_to(ROOT)), name, int(epoch)))
+    assert len(named) > 10
+    for document, name, epoch in sorted(named):
+        last = Config.fromfile(configs[name]).train_cfg.max_epochs
+        assert epoch == last, f'{document}: {name} has {last} epochs, not {epoch}'

@@ -11,23 +11,27 @@ CONTENT = {
     'images': [{'file_name': 'é "x"\\ü, }'}, [], 'text', -12.5e3, None, True, 1234567],
     'empty': [],
     'annotations': [{'bbox': [1, 2.5, 3, 4]}],
+    'rate': 2.5e-07,
     'number': 123456789,
 }
 
 
-@pytest.mark.parametrize('chunk', [1, 2, 3, 7, 2**20])
 @pytest.mark.parametrize('options', [{}, {'indent': 1, 'ensure_ascii': False}])
-def test_rows_and_what_is_left(tmp_path, monkeypatch, chunk, options):
-    monkeypatch.setattr(json_rows, 'CHUNK', chunk)
-    path, images, empty = tmp_path / 'a.json', [], []
-    path.write_text('\ufeff \n' + json.dumps(CONTENT, **options) + '\n', encoding='utf-8')
-    found = read_json_rows(path, dict(images=images.append, empty=empty.append))
-    assert images == CONTENT['images'] and empty == []
-    assert found == {**CONTENT, 'images': 7, 'empty': 0}
+def test_rows_and_what_is_left(tmp_path, monkeypatch, options):
+    """Wherever the first piece ends: in a text, in a number."""
+    text = '\ufeff \n' + json.dumps(CONTENT, **options) + '\n'
+    path = tmp_path / 'a.json'
+    path.write_text(text, encoding='utf-8')
+    for chunk in range(1, len(text) + 1):
+        monkeypatch.setattr(json_rows, 'CHUNK', chunk)
+        images, empty = [], []
+        found = read_json_rows(path, dict(images=images.append, empty=empty.append))
+        assert images == CONTENT['images'] and empty == []
+        assert found == {**CONTENT, 'images': 7, 'empty': 0}
 
 
 @pytest.mark.parametrize('chunk', [1, 2**20])
-@pytest.mark.parametrize('text', ['[1, 2]', '12345', '"a"', '{}', ' {"images" : { } } ', 'null'])
+@pytest.mark.parametrize('text', ['[1, 2]', '12345', '"a"', '{}', ' {"image" : { } } ', 'null'])
 def test_other_values(tmp_path, monkeypatch, chunk, text):
     monkeypatch.setattr(json_rows, 'CHUNK', chunk)
     (tmp_path / 'a.json').write_text(text)
@@ -45,6 +49,9 @@ WRONG = [
     '{1: 2}',
     '[1',
     '{} {}',
+    '{"a": 1.}',
+    '1.',
+    '[1.e5]',
 ]
 WRONG += [
     f'{{"images": {rows}' for rows in ('[', '[1', '[1,', '[1,]}', '[1 2]}', '[,]}', '[1]', '[x]}')
@@ -60,6 +67,15 @@ def test_what_json_refuses_is_refused(tmp_path, monkeypatch, chunk, text):
         json.loads(text)
     with pytest.raises(ValueError, match=r'a\.json: not JSON: '):
         read_json_rows(tmp_path / 'a.json', dict(images=lambda row: None))
+
+
+@pytest.mark.parametrize('rows', ['{}', 'null', '0', '[1], "images": [2]'])
+def test_what_a_taker_gets_is_one_list(tmp_path, rows):
+    """Two are not joined; of other keys the last one counts, as in json.loads."""
+    (tmp_path / 'a.json').write_text(f'{{"a": 1, "a": 2, "images": {rows}}}')
+    with pytest.raises(ValueError, match=r"a\.json: 'images' must be one list"):
+        read_json_rows(tmp_path / 'a.json', dict(images=lambda row: None))
+    assert read_json_rows(tmp_path / 'a.json', {})['a'] == 2
 
 
 def test_other_text_and_errors_of_a_taker(tmp_path):

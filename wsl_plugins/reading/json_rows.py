@@ -21,7 +21,8 @@ def read_json_rows(path: str | os.PathLike, takers: Mapping[str, Callable[[Any],
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not JSON, nested too deep, or larger than 2 GiB (see :mod:`.limits`).
+        ValueError: It is not JSON, nested too deep, or larger than 2 GiB (see :mod:`.limits`); or
+            what belongs to a key of ``takers`` is no list, or it stands there twice.
         Exception: What a function raises.
 
     Example:
@@ -58,7 +59,9 @@ class _Reader:
             if not isinstance(key, str) or self.peek() != ':':
                 raise ValueError(f'{self.name}: not JSON: a key of the outermost object is wrong')
             self.place += 1
-            if key in takers and self.peek() == '[':
+            if key in takers:
+                if key in content or self.peek() != '[':
+                    raise ValueError(f'{self.name}: {key!r} must be one list')
                 content[key] = 0
                 for _ in self.elements(']'):
                     takers[key](self.value())
@@ -100,8 +103,10 @@ class _Reader:
                 if not self.more():
                     raise ValueError(f'{self.name}: not JSON: {error}') from error
             else:
-                if end < len(self.text) or not self.more():  # else a number may go on
-                    self.place = end
+                length = end - self.place
+                number_goes_on = self.text[end : end + 1] in ('', '.', 'e', 'E') and self.more()
+                if not number_goes_on:
+                    self.place += length
                     return value
 
     def more(self) -> bool:

@@ -90,6 +90,18 @@ def edit_image_id(content):
     content['annotations'][2]['image_id'] = 7
 
 
+def edit_ids_to_texts(content):
+    content['images'][2]['id'] = '3'
+
+
+def edit_ids_to_decimals(content):
+    content['annotations'][2]['image_id'] = 2.0
+
+
+def edit_boxes_to_nothing(content):
+    content['annotations'] = None
+
+
 def edit_category(content):
     content['annotations'][2]['category_id'] = 5
 
@@ -110,6 +122,9 @@ def edit_empty(content):
         (edit_box, "1 problem: image 'b/2.jpg': box 2 3 11 7 leaves its image of 10 x 20 pixels"),
         (edit_box_length, 'no file of pseudo boxes: not enough values'),
         (edit_image_id, 'a box of unknown image 7'),
+        (edit_ids_to_texts, "id must be an integer, got '3'"),
+        (edit_ids_to_decimals, 'image_id must be an integer, got 2.0'),
+        (edit_boxes_to_nothing, "'annotations' must be one list"),
         (edit_category, "1 problem: image 'b/2.jpg': class 5 is no category"),
         (edit_key, "no file of pseudo boxes: .categories. is missing"),
         (edit_empty, 'names no image'),

@@ -8,7 +8,7 @@ from operator import eq
 
 import numpy as np
 
-from wsl_plugins.reading import naming, read_json_rows
+from wsl_plugins.reading import naming, read_json_rows, short
 from wsl_plugins.structures.columns import starts_of
 
 ROUNDING = 1e-3  # pixels by which x + w may pass the border: sums of decimal fractions
@@ -120,14 +120,21 @@ class _Columns:
 
     def image(self, row: dict) -> None:
         self.sizes.extend((int(row['width']), int(row['height'])))
-        self.numbers.append(row['id'])
+        self.numbers.append(_integer(row, 'id'))
         self.names.append(row['file_name'])
 
     def box(self, row: dict) -> None:
         x, y, w, h = map(float, row['bbox'])
         label, score = int(row['category_id']), float(row.get('score', math.nan))
         self.values.extend((x, y, x + w, y + h, label, score))
-        self.images.append(row['image_id'])
+        self.images.append(_integer(row, 'image_id'))
+
+
+def _integer(row: dict, key: str) -> int:
+    """Number of an image, for an array."""
+    if isinstance(row[key], int) and abs(row[key]) < 2**63:
+        return row[key]
+    raise ValueError(f'{key} must be an integer, got {short(row[key])}')
 
 
 def problem_of_box(box: np.ndarray, size: tuple[int, int]) -> str | None:

@@ -115,9 +115,10 @@ def test_extractor_is_that_of_mmdet_with_layers_of_mmcv():
     assert torch.equal(ours(feats, rois), theirs(feats, rois))
 
 
-def test_unknown_layer_is_named():
-    with pytest.raises(ValueError, match="no 'wsl_plugins.RoIPol' is registered"):
-        SingleRoIExtractor(dict(type='wsl_plugins.RoIPol', output_size=3), 3, [4])
+@pytest.mark.parametrize('name', ['wsl_plugins.RoIPol', 'RoIPol'])
+def test_unknown_layer_is_named(name):
+    with pytest.raises(ValueError, match=f'no {name!r} is registered'):
+        SingleRoIExtractor(dict(type=name, output_size=3), 3, [4])
 
 
 def test_no_config_names_the_pooling_of_mmcv():

@@ -4,6 +4,7 @@ from torch import nn
 
 from wsl_plugins.registry import MODELS
 
+import mmcv.ops
 from mmdet.models.roi_heads import roi_extractors
 from mmdet.utils import ConfigType
 
@@ -30,7 +31,7 @@ class SingleRoIExtractor(roi_extractors.SingleRoIExtractor):
     def build_roi_layers(self, layer_cfg: ConfigType, featmap_strides: list[int]) -> nn.ModuleList:
         """One layer per map; called by mmdet's constructor."""
         name = layer_cfg['type']
-        if isinstance(name, str) and '.' in name:
+        if isinstance(name, str) and not hasattr(mmcv.ops, name):
             layer = MODELS.get(name)
             if layer is None:
                 raise ValueError(

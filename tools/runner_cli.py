@@ -23,13 +23,19 @@ def fail(message: str) -> NoReturn:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call ``main``; checkpoints that are damaged or hold code end the program with one line."""
+    """Call ``main``; checkpoints that are damaged or hold code end the program with one line.
+
+    Processes part at the end: the threads of gloo, left to the end of the program, now and then
+    abort it after a training that is complete.
+    """
     refuse_code()
     try:
         main()
     except (CheckpointError, pickle.UnpicklingError) as error:
         reason = ' '.join(str(error).split())
         fail(f'{reason[:600]} (a trusted file: TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1)')
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def check_file(path: str, what: str) -> None:

@@ -24,7 +24,8 @@ from pathlib import Path
 from catalogue import BENCHMARKS, Benchmark
 
 ROOT = Path(__file__).resolve().parents[1]
-NOISE = re.compile(r'^Could not import OneDL.*\n', re.MULTILINE)  # of mmdet and mmpretrain
+# of mmdet and mmpretrain
+NOISE = re.compile(r'^(?:\w+: )?Could not import OneDL.*\n', re.MULTILINE)
 TABLE = re.compile(r'^\|[-:| ]+\|\n\|', re.MULTILINE)  # below the heading, with a row
 HEAD = """# Benchmarks
 

@@ -63,8 +63,8 @@ def test_parts_that_were_removed_by_half(whole, shell):
     out = shell.folder / 'half' / 'p.npz'
     parts = out.with_name('p.npz.parts')
     coarse = [*command(images, out)[:-4], '--min-side', 20, '--workers', 2]
-    for share in (0.8, 0.6, 0.4, 0.2):  # until it is killed with a part done, but not all
-        status, _ = shell.run(*coarse, kill_after=share * seconds)
+    for tenths in range(9, 1, -1):  # until it is killed with a part done, but not all
+        status, _ = shell.run(*coarse, kill_after=tenths / 10 * seconds)
         if status == -9 and list(parts.glob('*.npz')):
             break
         shutil.rmtree(out.parent, ignore_errors=True)

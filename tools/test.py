@@ -5,6 +5,7 @@ Example:
 """
 
 import argparse
+from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 from mmengine.model import is_model_wrapper
@@ -97,8 +98,15 @@ def main() -> None:
     setup_cache_size_limit_of_dynamo()
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         fail(f'--out must end in .pkl or .pickle, got {args.out}')
-    if args.out_top is not None and (args.out is None or args.out_top < 1):
-        fail(f'--out-top goes with --out and must be at least 1, got {args.out_top}')
+    if args.out_top is not None and args.out is None:
+        fail('--out-top goes with --out')
+    if args.out_top is not None and args.out_top < 1:
+        fail(f'--out-top must be at least 1, got {args.out_top}')
+    if args.out is not None:
+        try:
+            Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            fail(f'--out {args.out}: {error.strerror}: {error.filename}')
     if not (args.dump_localization or '.json').endswith('.json'):
         fail(f'--dump-localization must end in .json, got {args.dump_localization}')
     if args.checkpoint is not None:

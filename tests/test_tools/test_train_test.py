@@ -267,6 +267,8 @@ def test_errors_of_test(home, checkpoint, fails):
     fails('test', config, checkpoint, '--tta', words=['tta_model and tta_pipeline', config])
     fails('test', config, checkpoint, '--out', 'results.json', words=['.pkl', 'results.json'])
     fails('test', config, checkpoint, '--out-top', 2, words=['--out-top goes with --out'])
+    out = ['--out', config / 'results.pkl']  # its folder is a file
+    fails('test', config, checkpoint, *out, words=['--out', 'results.pkl', config])
     (home / 'bare.py').write_text('default_hooks = dict()\n')
     fails('test', home / 'bare.py', checkpoint, '--show', words=['default_hooks.visualization'])
 

@@ -92,6 +92,8 @@ def shrunk(value):
     for key, most in MOST.items():
         if isinstance(result.get(key), int):
             result[key] = min(result[key], most)
+    if isinstance(result.get('lr'), float):  # rates for pretrained networks let these diverge
+        result['lr'] = min(result['lr'], 1e-4)
     if result.get('sub_batch_size') == 'auto':
         result['memory_budget'] = 2**22  # some activations are kept, some computed again
     for part in (result.get('shared_head'), result.get('backbone')):

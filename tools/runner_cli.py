@@ -25,8 +25,8 @@ def fail(message: str) -> NoReturn:
 def run(main: Callable[[], None]) -> None:
     """Call ``main``; checkpoints that are damaged or hold code end the program with one line.
 
-    Processes part at the end: the threads of gloo, left to the end of the program, now and then
-    abort it after a training that is complete.
+    Processes leave their group at the end, as torch asks. Without it one of two, whose training was
+    complete, was once seen to abort while the program ended.
     """
     refuse_code()
     try:

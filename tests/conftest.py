@@ -11,6 +11,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmengine.structures import InstanceData
+from mmengine.visualization import Visualizer
 
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
 
@@ -62,6 +63,13 @@ def loading_as_before(monkeypatch):
     """Undo what a tool that runs inside this process changes for all of it (``refuse_code``)."""
     monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
     monkeypatch.setattr(CheckpointLoader, '_schemes', CheckpointLoader._schemes.copy())
+
+
+@pytest.fixture(autouse=True)
+def visualizers_of_this_test_only():
+    """A Runner finds its visualizer by the second it starts in, maybe that of another test."""
+    for kind in Visualizer.__subclasses__() + [Visualizer]:
+        kind._instance_dict.clear()
 
 
 def random_boxes(

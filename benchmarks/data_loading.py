@@ -24,8 +24,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, write_wsol_metadata
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
 
 TOOL = Path(__file__).parents[1] / 'tools' / 'make_demo_dataset.py'
 IMAGES = 'VOC2007/JPEGImages'

@@ -31,7 +31,7 @@ import torch
 import torchvision
 from terminaltables import GithubFlavoredMarkdownTable
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes.ddt import FeatureSums
 from wsl_plugins.pseudo_boxes.extract import LayerFeatures, from_torchvision
 from wsl_plugins.pseudo_boxes.generate import DDTBoxes

@@ -136,7 +136,7 @@ def main() -> int:
     parser.add_argument('--out', type=Path, required=True, metavar='FILE.md')
     parser.add_argument('--quick', action='store_true', help='small sizes: its times mean nothing')
     args = parser.parse_args()
-    from wsl_plugins.proposals.files import atomic_write
+    from wsl_plugins.files.writing import atomic_write
 
     benchmarks = [quick(each) for each in BENCHMARKS] if args.quick else BENCHMARKS
     try:

@@ -21,7 +21,7 @@ from max_box_acc import make_image, seconds
 from terminaltables import GithubFlavoredMarkdownTable
 
 from wsl_plugins.evaluation.functional.pixel_ap import BIN_EDGES, pixel_ap, score_histograms
-from wsl_plugins.evaluation.functional.score_maps import load_score_map, save_score_map
+from wsl_plugins.files.formats.score_maps import load_score_map, save_score_map
 from wsl_plugins.structures.localization_mask import read_localization_mask
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import cv2
 from terminaltables import GithubFlavoredMarkdownTable
 
+from wsl_plugins.files.images import find_images
 from wsl_plugins.proposals.generate import generate
-from wsl_plugins.proposals.images import find_images
 from wsl_plugins.proposals.recipe import Recipe
 
 TOOL = Path(__file__).parents[1] / 'tools' / 'make_demo_dataset.py'

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 
 from mmdet.datasets import CocoDataset  # isort: skip
 from mmdet.registry import MODELS  # isort: skip

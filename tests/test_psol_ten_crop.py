@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
 
 from mmpretrain.registry import MODELS
 

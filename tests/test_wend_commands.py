@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
 ROOT = Path(__file__).parents[1]

@@ -6,11 +6,11 @@ import sys
 import numpy as np
 from terminaltables import AsciiTable
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.datasets.wsol_metadata_files import summary
 from wsl_plugins.evaluation.functional.combined_loc import boxes_in_center_crop
 from wsl_plugins.evaluation.functional.det_loc import det_loc_accuracy, first_hit
-from wsl_plugins.evaluation.localization_file import load_predictions, read_boxes, read_labels
+from wsl_plugins.files.formats.localization_file import load_predictions, read_boxes, read_labels
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.problems import summary
 
 EXAMPLE = """example:
   python tools/combine_predictions.py work_dirs/psol/boxes.json work_dirs/psol/classes.json \\

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from terminaltables import AsciiTable
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
 from wsl_plugins.evaluation.functional.box_accuracy import (
     CURVES,
     THRESHOLDS,
@@ -24,12 +23,10 @@ from wsl_plugins.evaluation.functional.pixel_ap import (
     precision_recall,
     score_histograms,
 )
-from wsl_plugins.evaluation.functional.score_maps import (
-    find_score_map,
-    load_score_map,
-    resize_score_map,
-)
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.evaluation.functional.score_maps import resize_score_map
+from wsl_plugins.files.formats.score_maps import find_score_map, load_score_map
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.structures.localization_mask import read_localization_mask
 
 SIZE = 224

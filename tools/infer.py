@@ -16,8 +16,8 @@ from wsl_plugins import apis
 from wsl_plugins.apis.images import list_images, picture_names, read_image, write_picture
 from wsl_plugins.apis.models import read_config
 from wsl_plugins.apis.proposals import check_proposals, recipe_of
-from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.writing import atomic_write
 
 from mmdet.structures import DetDataSample
 

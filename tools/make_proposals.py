@@ -3,8 +3,8 @@
 import argparse
 import sys
 
+from wsl_plugins.files.images import find_images
 from wsl_plugins.proposals.generate import generate
-from wsl_plugins.proposals.images import find_images
 from wsl_plugins.proposals.recipe import METHODS, Recipe
 from wsl_plugins.proposals.selective_search import MODES
 

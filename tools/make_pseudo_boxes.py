@@ -9,22 +9,22 @@ import torch
 from pseudo_box_args import parse_args
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.proposals.files import read_text
-from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
-from wsl_plugins.pseudo_boxes.detection_files import (
+from wsl_plugins.files import read_text
+from wsl_plugins.files.formats.detection_files import (
     images_of_coco,
     images_of_metadata,
     read_results_json,
     read_results_pickle,
 )
+from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes.extract import from_config, from_torchvision
 from wsl_plugins.pseudo_boxes.from_detections import boxes_from_detections
 from wsl_plugins.pseudo_boxes.from_score_maps import boxes_from_score_maps
 from wsl_plugins.pseudo_boxes.generate import DDTBoxes
+from wsl_plugins.pseudo_boxes.image_batches import BrokenImagesError
 from wsl_plugins.pseudo_boxes.imports import import_boxes
 from wsl_plugins.pseudo_boxes.provenance import versions
-from wsl_plugins.pseudo_boxes.reading import BrokenImagesError
 
 
 def read_classes(path: str | Path, labels: set[int]) -> dict[int, str]:

@@ -35,7 +35,7 @@ from demo_images import CLASSES, box_of
 from demo_wsol_images import SIDE, draw_sample, ignored_box
 from PIL import Image
 
-from wsl_plugins.datasets.wsol_metadata import MaskPaths, WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.formats.wsol_metadata import MaskPaths, WSOLMetadata, write_wsol_metadata
 
 MAX_OBJECTS = 4
 FOLDERS = ('images', 'masks', 'metadata', 'metadata_masks')

@@ -7,9 +7,9 @@ import argparse
 import json
 import sys
 
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.formats.proposal_file import ProposalFile, select
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.proposals.ground_truth import coco_objects, voc_objects
-from wsl_plugins.proposals.io import ProposalFile, select
 from wsl_plugins.proposals.statistics import corloc_of_guesses, count_statistics, recall
 
 EXAMPLE = """example:

@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 from mmengine.config import DictAction
 
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.search import (
     analyse_test,
     close_search,

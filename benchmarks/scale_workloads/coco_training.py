@@ -123,7 +123,7 @@ def first_batch(folder: Path) -> tuple:
     from wsl_plugins.datasets import WSODCocoDataset  # noqa: F401
 
     init_default_scope('mmdet')
-    mapped = find_spec('wsl_plugins.reading.mapped')
+    mapped = find_spec('wsl_plugins.files')
     loader = Runner.build_dataloader(
         dict(
             batch_size=2,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wsl_plugins.reading import read_text
+from wsl_plugins.files import read_text
 
 
 def read_frame_list(path: str | Path) -> list[str]:

@@ -18,20 +18,20 @@ from wsl_plugins.datasets.prepare import annotations, csv_labels
 from wsl_plugins.datasets.wsod_coco import WSODCocoDataset
 from wsl_plugins.datasets.wsod_voc import WSODVOCDataset
 from wsl_plugins.datasets.wsol_converters import read_coco, read_cub, read_imagenet, read_voc
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.evaluation.functional.score_maps import load_score_map
-from wsl_plugins.evaluation.localization_file import load_predictions, read_boxes, read_labels
-from wsl_plugins.proposals import ProposalFile
-from wsl_plugins.proposals.convert import read_any
-from wsl_plugins.proposals.ground_truth import coco_objects, voc_objects
-from wsl_plugins.proposals.images import find_images, read_pixels
-from wsl_plugins.pseudo_boxes import PseudoBoxFile
-from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
-from wsl_plugins.pseudo_boxes.detection_files import (
+from wsl_plugins.files.formats.detection_files import (
     images_of_coco,
     read_results_json,
     read_results_pickle,
 )
+from wsl_plugins.files.formats.localization_file import load_predictions, read_boxes, read_labels
+from wsl_plugins.files.formats.score_maps import load_score_map
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.images import find_images, read_pixels
+from wsl_plugins.proposals import ProposalFile
+from wsl_plugins.proposals.convert import read_any
+from wsl_plugins.proposals.ground_truth import coco_objects, voc_objects
+from wsl_plugins.pseudo_boxes import PseudoBoxFile
+from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
 from wsl_plugins.pseudo_boxes.imports import import_boxes
 from wsl_plugins.pseudo_boxes.statistics_files import load_statistics, save_statistics
 from wsl_plugins.search.report import read_scores

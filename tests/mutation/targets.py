@@ -46,6 +46,8 @@ TARGETS = {
     f'{_TRANSFORMS}/wrappers.py': 'test_datasets/test_wsod_transforms '
     'test_properties/test_transforms',
     'wsl_plugins/proposals/boxes.py': 'test_proposals/test_canonicalise test_properties/test_files',
-    'wsl_plugins/proposals/checks.py': 'test_proposals/test_proposal_io',
-    'wsl_plugins/proposals/io.py': 'test_proposals/test_proposal_io test_properties/test_files',
+    'wsl_plugins/files/formats/proposal_arrays.py': 'test_files/test_proposal_file',
+    'wsl_plugins/files/formats/proposal_file.py': (
+        'test_files/test_proposal_file test_properties/test_files'
+    ),
 }

@@ -5,7 +5,7 @@ import pytest
 from mmengine.config import ConfigDict
 
 from wsl_plugins.apis.proposals import DEFAULT, check_proposals, given_proposals, recipe_of
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.proposals.recipe import Recipe
 
 BOXES = {'a': np.array([[0, 0, 9, 9], [1, 2, 3, 4]]), 'b': np.array([[5, 5, 7, 8]])}

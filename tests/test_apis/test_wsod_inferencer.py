@@ -7,7 +7,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from wsl_plugins.apis import WSODInferencer
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.proposals.recipe import Recipe
 from wsl_plugins.proposals.selective_search import SelectiveSearch
 

@@ -25,10 +25,10 @@ from wsl_plugins.datasets.prepare.eval_boxes import keep_boxes
 from wsl_plugins.datasets.prepare.images import read_sizes
 from wsl_plugins.datasets.wsol_converters import read_coco, read_cub, read_imagenet, read_voc
 from wsl_plugins.datasets.wsol_converters.source import whole_box
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.proposals.convert import read_any
 from wsl_plugins.proposals.ground_truth import coco_objects, voc_objects
-from wsl_plugins.proposals.io import ProposalFile
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.imports import import_boxes
 

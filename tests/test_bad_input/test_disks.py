@@ -24,13 +24,13 @@ from wsl_plugins.datasets.prepare.source import LabelledImage
 from wsl_plugins.datasets.wsol_converters import write_metadata_root
 from wsl_plugins.datasets.wsol_converters.source import LabelledImage as OneLabelImage
 from wsl_plugins.datasets.wsol_converters.source import Source as OneLabelSource
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, write_wsol_metadata
-from wsl_plugins.evaluation.functional.score_maps import save_score_map
 from wsl_plugins.evaluation.metrics import DumpLocalization
-from wsl_plugins.proposals import files
+from wsl_plugins.files import writing
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.formats.score_maps import save_score_map
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
 from wsl_plugins.proposals.convert import save_mmdet
 from wsl_plugins.proposals.generate import generate
-from wsl_plugins.proposals.io import ProposalFile
 from wsl_plugins.proposals.recipe import Recipe
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
@@ -89,7 +89,7 @@ def picture(path):
 
 
 def id_list(path):
-    with files.atomic_write(path) as file:
+    with writing.atomic_write(path) as file:
         file.writelines(f'{i}\n'.encode() for i in IDS)
 
 
@@ -149,7 +149,7 @@ def test_disk_full(name, old, tmp_path):
 @pytest.mark.parametrize('name', WRITERS)
 def test_no_space_when_all_is_written(name, tmp_path, monkeypatch):
     """The file system may notice as late as in the renaming."""
-    monkeypatch.setattr(files.os, 'replace', fail(errno.ENOSPC))
+    monkeypatch.setattr(writing.os, 'replace', fail(errno.ENOSPC))
     with pytest.raises(OSError, match='No space left on device'):
         WRITERS[name](tmp_path / name)
     assert content(tmp_path) == {}
@@ -166,7 +166,7 @@ def test_file_where_a_folder_should_be(name, tmp_path):
 @pytest.mark.parametrize('name', WRITERS)
 def test_read_only_folder(name, tmp_path, monkeypatch):
     """Opened files fail as on a read-only file system (tests may run as root)."""
-    monkeypatch.setattr(files, 'open', fail(errno.EROFS), raising=False)
+    monkeypatch.setattr(writing, 'open', fail(errno.EROFS), raising=False)
     with pytest.raises(OSError, match=f'Read-only file system: .*{name}'):
         WRITERS[name](tmp_path / name)
     assert content(tmp_path) == {}
@@ -180,7 +180,7 @@ def test_metadata_of_all_splits_or_of_none(old, tmp_path):
         write_metadata_root(tmp_path / 'out', OneLabelSource(['y'], images, images))
     before = content(tmp_path)
     assert bool(before) == old
-    for limit in (100, 500):  # in the first files, in the last ones
+    for limit in (100, 500):  # in the first writing, in the last ones
         with pytest.raises(OSError, match='File too large'), disk_full(limit):
             converted(tmp_path / 'out/classes.txt')
         assert content(tmp_path) == before
@@ -232,6 +232,6 @@ def test_checkpoint(tmp_path):
     """torch writes archives in its own way."""
     weights = {'weight': torch.zeros(50, 50)}
     with pytest.raises((OSError, RuntimeError)), disk_full(1000):
-        with files.atomic_write(tmp_path / 'x.pth') as file:
+        with writing.atomic_write(tmp_path / 'x.pth') as file:
             torch.save(dict(state_dict=weights), file)
     assert content(tmp_path) == {}

@@ -20,7 +20,7 @@ from wsl_plugins.datasets.prepare.source import LabelledImage
 from wsl_plugins.proposals import generate as generate_module
 from wsl_plugins.proposals.generate import generate
 from wsl_plugins.proposals.recipe import Recipe
-from wsl_plugins.pseudo_boxes.reading import read_image as read_for_ddt
+from wsl_plugins.pseudo_boxes.image_batches import read_image as read_for_ddt
 
 import mmcv
 from mmcv.transforms import LoadImageFromFile

@@ -20,8 +20,8 @@ from wsl_plugins.evaluation.metrics import (
     PxAP,
     WSODVOCMetric,
 )
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.models.pseudo_labels import MISTSampler, OICRSampler, PCLSampler
-from wsl_plugins.proposals.io import ProposalFile
 from wsl_plugins.proposals.statistics import count_statistics
 
 from mmdet.structures import DetDataSample

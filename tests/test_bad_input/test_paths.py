@@ -15,10 +15,10 @@ from wsl_plugins.datasets import WSODCocoDataset, WSOLDataset
 from wsl_plugins.datasets.prepare import Plan, Source, prepare
 from wsl_plugins.datasets.prepare import write as write_module
 from wsl_plugins.datasets.prepare.source import LabelledImage
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, write_wsol_metadata
-from wsl_plugins.proposals.files import read_id_list
-from wsl_plugins.proposals.images import find_images, read_pixels
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.images import find_images, read_pixels
+from wsl_plugins.files.names import read_id_list
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

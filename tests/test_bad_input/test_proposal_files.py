@@ -9,8 +9,8 @@ from PIL import Image
 
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
 from wsl_plugins.datasets import WSODVOCDataset
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.models.pseudo_labels import MISTSampler, OICRSampler, PCLSampler
-from wsl_plugins.proposals.io import ProposalFile
 
 SIZES = {'1': (60, 40), '2': (50, 50), '3': (64, 32)}
 MANY = 6000

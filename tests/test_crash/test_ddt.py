@@ -8,7 +8,7 @@ import pytest
 import torch
 import torchvision
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
 TRIALS, CLASSES, IMAGES = 20, 6, 8

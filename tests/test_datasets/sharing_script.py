@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from test_sharing import numbers_of
 
 from wsl_plugins.datasets import WSODCocoDataset, WSODVOCDataset, coco_file, sharing
-from wsl_plugins.reading import arrays, mapped
+from wsl_plugins.files import arrays, mapped
 
 folder, rank = Path(sys.argv[1]), int(sys.argv[2])
 store = torch.distributed.FileStore(str(folder / 'store'), 2)

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from wsl_plugins.datasets import coco_file
-from wsl_plugins.datasets.coco_file import read_annotations, without_polygons
+from wsl_plugins.files.formats.coco import read_annotations, without_polygons
 
 POLYGON = [[1.5, 2, 3e2, 4, -5, 6.0], [7, 8, 9, 10, 11, 12]]
 RLE = dict(counts=[3, 4, 5], size=[60, 40])

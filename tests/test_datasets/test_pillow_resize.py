@@ -9,7 +9,7 @@ import torchvision.transforms.functional as F
 from mmengine.config import Config
 from PIL import Image
 
-from wsl_plugins.pseudo_boxes.reading import read_image
+from wsl_plugins.pseudo_boxes.image_batches import read_image
 from wsl_plugins.registry import TRANSFORMS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

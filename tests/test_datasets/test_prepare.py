@@ -26,7 +26,7 @@ from wsl_plugins.datasets.prepare.images import name_images, read_sizes
 from wsl_plugins.datasets.prepare.layout import write_annotations, write_metadata
 from wsl_plugins.datasets.prepare.source import Box, LabelledImage
 from wsl_plugins.datasets.prepare.split import check_splits, one_label_only, split_images
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 
 
 def picture(path, size=(30, 20)):

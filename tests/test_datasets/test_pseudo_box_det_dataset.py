@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.registry import DATASETS
 

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from wsl_plugins.datasets import WSODCocoDataset, WSODVOCDataset, wsod_mixin
-from wsl_plugins.reading import arrays, mapped
+from wsl_plugins.files import arrays, mapped
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = [

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from wsl_plugins.datasets.wsol_metadata import MaskPaths, WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.formats.wsol_metadata import MaskPaths, WSOLMetadata, write_wsol_metadata
 from wsl_plugins.registry import DATASETS, TRANSFORMS
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wsl_plugins.datasets.pseudo_box_dataset import best_box
-from wsl_plugins.datasets.wsol_metadata import MaskPaths, WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.formats.wsol_metadata import MaskPaths, WSOLMetadata, write_wsol_metadata
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.registry import DATASETS
 

@@ -12,7 +12,7 @@ from mmengine.structures import InstanceData
 
 from wsl_plugins.evaluation.metrics import DumpPredictions
 from wsl_plugins.evaluation.metrics.dump_predictions import best_of_classes, dump_list
-from wsl_plugins.pseudo_boxes.detection_files import read_results_pickle
+from wsl_plugins.files.formats.detection_files import read_results_pickle
 
 from mmdet.evaluation import DumpDetResults
 from mmdet.structures import DetDataSample

@@ -4,12 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from wsl_plugins.evaluation.functional.score_maps import (
+from wsl_plugins.evaluation.functional.score_maps import normalize_score_map, resize_score_map
+from wsl_plugins.files.formats.score_maps import (
     check_score_map,
     find_score_map,
     load_score_map,
-    normalize_score_map,
-    resize_score_map,
     save_score_map,
 )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
 
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 
 ROOT = Path(__file__).parents[2]
 for folder in (ROOT, ROOT / 'projects' / 'video_wsod', ROOT / 'tools'):

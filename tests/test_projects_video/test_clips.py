@@ -12,7 +12,7 @@ import torch
 
 from projects.video_wsod import video_wsod as video
 from projects.video_wsod.frame_list import read_frame_list
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 
 from mmdet.registry import DATASETS  # isort: skip
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 
 from mmdet.registry import DATASETS  # isort: skip
 

@@ -11,17 +11,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
-from wsl_plugins.datasets.wsol_metadata import MaskPaths, WSOLMetadata, write_wsol_metadata
-from wsl_plugins.evaluation.functional.score_maps import (
-    find_score_map,
-    load_score_map,
-    save_score_map,
-)
-from wsl_plugins.evaluation.localization_file import load_predictions, read_boxes, read_labels
 from wsl_plugins.evaluation.metrics import DumpLocalization
+from wsl_plugins.files.formats.localization_file import load_predictions, read_boxes, read_labels
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.formats.score_maps import find_score_map, load_score_map, save_score_map
+from wsl_plugins.files.formats.wsol_metadata import MaskPaths, WSOLMetadata, write_wsol_metadata
 from wsl_plugins.proposals.boxes import canonicalise
 from wsl_plugins.proposals.convert import read_any, save_mmdet
-from wsl_plugins.proposals.io import ProposalFile
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
 # Every character that the name of a file may have.

@@ -8,9 +8,9 @@ import pytest
 import scipy.io
 from mmengine.structures import InstanceData
 
+from wsl_plugins.files.names import ImageNames
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.convert import read_any, save_mmdet
-from wsl_plugins.proposals.names import ImageNames
 
 
 def cells(values, column=False):

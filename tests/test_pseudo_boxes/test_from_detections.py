@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from wsl_plugins.pseudo_boxes.detection_files import (
-    Image,
+from wsl_plugins.files.formats.detection_files import (
+    DetectedImage,
     images_of_coco,
     read_results_json,
     read_results_pickle,
@@ -69,7 +69,7 @@ def test_top_and_threshold(read):
     assert none.info['labels_without_box'] == 2
     with pytest.raises(ValueError, match='top must be at least 1, got 0'):
         boxes_from_detections(images, classes, top=0)
-    image = Image((9, 9), [3], np.array([[0, 0, np.nan, 1]]), np.ones(1), np.array([3]))
+    image = DetectedImage((9, 9), [3], np.array([[0, 0, np.nan, 1]]), np.ones(1), np.array([3]))
     with pytest.raises(ValueError, match="image 'x': a detection is not finite"):
         boxes_from_detections({'x': image}, classes)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.evaluation.functional.score_maps import save_score_map
+from wsl_plugins.files.formats.score_maps import save_score_map
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes.from_score_maps import boxes_from_score_maps
 
 CLASSES = {0: 'a', 1: 'b'}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.generate import BrokenImagesError, DDTBoxes
 
@@ -302,7 +302,7 @@ from test_generate import DDTBoxes, TinyFeatures, make_data
 folder, rank = Path(sys.argv[1]), int(sys.argv[2])
 torch.distributed.init_process_group(
     'gloo', init_method=f'file://{{folder}}/store', rank=rank, world_size=2)
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 import json
 ids, labels, sizes = json.loads((folder / 'metadata.json').read_text())
 metadata = WSOLMetadata(folder, ids, labels, {{k: tuple(v) for k, v in sizes.items()}})

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes.imports import import_boxes
 
 CLASSES = {0: 'a', 1: 'b'}

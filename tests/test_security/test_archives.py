@@ -12,12 +12,12 @@ import scipy.io
 import torch
 
 from wsl_plugins.checkpoints import read_checkpoint
-from wsl_plugins.evaluation.functional.score_maps import load_score_map
 from wsl_plugins.evaluation.metrics import SegMapMetric
+from wsl_plugins.files import read_npy, read_npz
+from wsl_plugins.files.formats.score_maps import load_score_map
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.convert import read_any
 from wsl_plugins.pseudo_boxes.statistics_files import load_statistics
-from wsl_plugins.reading import read_npy, read_npz
 
 GOOD = dict(
     ids=np.array(['1']), offsets=np.array([0, 1]), boxes=np.array([[0, 0, 5, 5]], np.uint16)

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from wsl_plugins.checkpoints import read_checkpoint
+from wsl_plugins.files import load_pickle
+from wsl_plugins.files.formats.detection_files import read_results_pickle
 from wsl_plugins.proposals.convert import read_any
-from wsl_plugins.pseudo_boxes.detection_files import read_results_pickle
-from wsl_plugins.reading import load_pickle
 
 READERS = (load_pickle, read_any, read_results_pickle, read_checkpoint)
 ARRAY = b'cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR'

@@ -16,7 +16,7 @@ from wsl_plugins.datasets.wsol_converters import (
     read_voc,
     write_metadata_root,
 )
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'convert_wsol_metadata.py'
 CUB = Path(__file__).parents[2] / 'data' / 'CUB_200_2011'

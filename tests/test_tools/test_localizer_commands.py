@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
 from wsl_plugins.evaluation.functional.loc_accuracy import best_iou
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
+from wsl_plugins.files.images import find_images
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.generate import SHARD_SIZE, generate
-from wsl_plugins.proposals.images import find_images
 from wsl_plugins.proposals.recipe import Recipe
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_proposals.py'

@@ -14,7 +14,7 @@ import pytest
 import torch
 import torchvision
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_pseudo_boxes.py'

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.structures import read_localization_mask
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_wsol_demo.py'

@@ -28,14 +28,14 @@ from wsl_plugins.evaluation.functional.error_modes import (
     count_error_modes,
     mode_frequencies,
 )
-from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.pseudo_boxes.detection_files import (
-    Image,
+from wsl_plugins.files import read_json
+from wsl_plugins.files.formats.detection_files import (
+    DetectedImage,
     images_of_coco,
     read_results_json,
     read_results_pickle,
 )
-from wsl_plugins.reading import read_json
+from wsl_plugins.files.writing import atomic_write
 
 EXAMPLE = """examples:
   python tools/test.py configs/oicr/oicr_vgg16_voc07_corloc.py CHECKPOINT --out oicr.pkl
@@ -116,7 +116,7 @@ def truth_of_coco(args: argparse.Namespace) -> tuple[dict[str, ImageObjects], di
 
 def read_results(
     path: Path, args: argparse.Namespace, truth: dict[str, ImageObjects], classes: list | dict
-) -> dict[str, Image]:
+) -> dict[str, DetectedImage]:
     """Detections of every image, checked against the ground truth."""
     suffix = '.json' if args.ann else '.pkl'
     if path.suffix != suffix:

@@ -29,7 +29,7 @@ from terminaltables import GithubFlavoredMarkdownTable
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.checkpoints import refuse_code
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 
 HEAD = 'model.bbox_head'
 NO_ENTROPY = {f'{HEAD}.loss_cls.entropy.loss_weight': 0.0}

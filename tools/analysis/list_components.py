@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 
 ROOT = Path(__file__).parents[2]
 HEAD = """# Components

@@ -49,8 +49,8 @@ from terminaltables import GithubFlavoredMarkdownTable
 
 from wsl_plugins.engine.hooks import SequentialBatchHook
 from wsl_plugins.engine.hooks.memory_probe import measure as measure_memory
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.models.roi_heads import WSODRoIHead
-from wsl_plugins.proposals.files import atomic_write
 
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample

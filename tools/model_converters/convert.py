@@ -17,7 +17,7 @@ from wsl_plugins.checkpoints import (
 )
 from wsl_plugins.checkpoints.layouts import LAYOUTS
 from wsl_plugins.checkpoints.mapping import for_init
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.pseudo_boxes.weights import file_sha256
 
 EXAMPLE = """example:

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from wsl_plugins.checkpoints import fetch, keep_model_weights, model_shapes, read_checkpoint
 from wsl_plugins.checkpoints.publish import size_by_name
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 
 EXAMPLE = """example:
   python tools/model_converters/publish.py work_dirs/sdcn_vgg16_voc07/epoch_28.pth \\

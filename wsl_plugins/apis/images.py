@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.proposals.images import SUFFIXES, read_pixels
+from wsl_plugins.files.images import read_pixels
+from wsl_plugins.files.names import SUFFIXES
+from wsl_plugins.files.writing import atomic_write
 
 Image = str | Path | np.ndarray
 

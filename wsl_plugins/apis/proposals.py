@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import ConfigDict
 
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.proposals.recipe import METHODS, Recipe
 
 DEFAULT = Recipe('selective_search', dict(mode='fast'))

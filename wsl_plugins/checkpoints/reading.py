@@ -15,7 +15,7 @@ from mmengine.runner.checkpoint import get_external_models, get_torchvision_mode
 from torch import Tensor
 
 from wsl_plugins.checkpoints.safe_load import load_torch
-from wsl_plugins.reading import load_pickle
+from wsl_plugins.files import load_pickle
 
 STATE = ('state_dict', 'model', 'blobs')  # mmengine and the WSOL benchmark, wetectron, Detectron
 

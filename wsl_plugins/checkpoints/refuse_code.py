@@ -10,7 +10,7 @@ from mmengine.runner import CheckpointLoader
 from mmengine.utils import digit_version
 
 from wsl_plugins.checkpoints.safe_load import load_torch
-from wsl_plugins.reading.pickles import KNOWN, Array
+from wsl_plugins.files.pickles import KNOWN, Array
 
 ONLY_WEIGHTS = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 ALLOW_CODE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from wsl_plugins.reading.limits import ARRAYS, check_bytes
-from wsl_plugins.reading.pickles import DAMAGED
+from wsl_plugins.files.limits import ARRAYS, check_bytes
+from wsl_plugins.files.pickles import DAMAGED
 
 TRAINING_STATE = (  # the history and best scores in mmengine's checkpoints
     'builtins.getattr',
@@ -57,7 +57,7 @@ def load_torch(
     Raises:
         FileNotFoundError: There is no such file.
         CheckpointError: It is damaged, unpacks to more than 16 GiB (see
-            :mod:`wsl_plugins.reading.limits`), or asks for code.
+            :mod:`wsl_plugins.files.limits`), or asks for code.
 
     Example:
         >>> load_torch('epoch_12.pth').keys()

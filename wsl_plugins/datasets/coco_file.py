@@ -1,18 +1,13 @@
 """COCO's annotation file, checked, and read in a fraction of the time if no masks are needed."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
-from wsl_plugins.pseudo_boxes.box_arrays import raise_problems
-from wsl_plugins.reading import naming, read_json, short
-from wsl_plugins.reading.limits import checked_file
+from wsl_plugins.files import file_errors, short
+from wsl_plugins.files.formats.coco import read_annotations
+from wsl_plugins.files.problems import raise_problems
 
 from mmdet.datasets.api_wrappers import COCO
-
-MASK = b'"segmentation":'
-"""Before a mask; no part of a text, where the last quotation mark of it is written ``\\"``."""
 
 
 class CheckedCOCO(COCO):
@@ -23,7 +18,7 @@ class CheckedCOCO(COCO):
     def __init__(self, annotation_file: str, masks: bool) -> None:
         super().__init__()
         self.name = annotation_file
-        with naming(annotation_file, 'COCO annotations'):
+        with file_errors(annotation_file, 'COCO annotations'):
             self.dataset = read_annotations(annotation_file, masks)
             problems = _problems_of_ids(self.dataset)
         raise_problems(annotation_file, problems)
@@ -64,45 +59,6 @@ class CheckedCOCO(COCO):
                 f'{self.name}: metainfo has the classes in another order than the file: {found}'
             )
         return ids
-
-
-def read_annotations(path: str, masks: bool) -> Any:
-    """Content of a file; without ``masks``, polygons may be left out.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not JSON, or too large.
-    """
-    if masks:
-        return read_json(path)
-    try:
-        return json.loads(without_polygons(checked_file(path).read_bytes()))
-    except ValueError:
-        return read_json(path)
-
-
-def without_polygons(content: bytes) -> bytes:
-    """JSON with ``0`` in the place of masks that are lists of numbers: most of COCO's files.
-
-    Such a list ends at the last bracket before the next key or the end of its object. If something
-    else is in the list, what remains is no JSON.
-
-    Example:
-        >>> without_polygons(b'{"segmentation": [[1.5, 2, 3, 4]], "id": 7}')
-        b'{"segmentation":0, "id": 7}'
-    """
-    kept, begin = [], 0
-    while (key := content.find(MASK, begin)) >= 0:
-        start = key + len(MASK)
-        quote, brace = content.find(b'"', start), content.find(b'}', start)
-        end = content.rfind(b']', start, quote if 0 <= quote < brace else brace) + 1
-        kept.append(content[begin:start])
-        begin = start
-        if end and content[start : start + 2].strip()[:1] == b'[':
-            kept.append(b'0')
-            begin = end
-    kept.append(content[begin:])
-    return b''.join(kept)
 
 
 def _problems_of_ids(content: dict) -> list[str]:

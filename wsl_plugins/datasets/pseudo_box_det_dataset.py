@@ -9,14 +9,14 @@ import numpy as np
 from mmengine.logging import print_log
 
 from wsl_plugins.datasets.info_sequence import InfoSequence
-from wsl_plugins.datasets.wsol_arrays import WSOLArrays
 from wsl_plugins.datasets.wsol_infos import (
     PseudoBoxes,
     check_files,
     load_pseudo_boxes,
     wsol_infos,
 )
-from wsl_plugins.datasets.wsol_metadata_files import summary
+from wsl_plugins.files.formats.wsol_metadata_arrays import WSOLArrays
+from wsl_plugins.files.problems import summary
 from wsl_plugins.registry import DATASETS
 from wsl_plugins.structures.columns import starts_of
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from wsl_plugins.datasets.coco_file import CheckedCOCO
 from wsl_plugins.datasets.wsod_mixin import WSODMixin
-from wsl_plugins.reading import naming
+from wsl_plugins.files import file_errors
 from wsl_plugins.registry import DATASETS
 
 from mmdet.datasets import CocoDataset
@@ -61,7 +61,7 @@ class WSODCocoDataset(WSODMixin, CocoDataset):
     def load_data_list(self) -> list[dict]:
         """Data infos of all images; reports the boxes that mmdet leaves out."""
         self._without_area = 0
-        with naming(self.ann_file, 'COCO annotations'):
+        with file_errors(self.ann_file, 'COCO annotations'):
             data_list = super().load_data_list()
         if self._without_area:
             self._warn(f'{self._without_area} boxes have no pixel in their image, left out')

@@ -12,9 +12,9 @@ from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
 from wsl_plugins.datasets.sharing import once_per_machine
-from wsl_plugins.proposals.io import ProposalFile
-from wsl_plugins.reading import arrays
-from wsl_plugins.reading.mapped import is_mapped
+from wsl_plugins.files import arrays
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.mapped import is_mapped
 
 
 class WSODMixin:
@@ -36,7 +36,7 @@ class WSODMixin:
         keep_difficult (bool): Whether objects marked difficult (VOC) or crowd (COCO) count for the
             image labels. True is the set of annotated classes; False is what the published code of
             most WSOD methods does. Defaults to True.
-        proposal_file (str, optional): ``.npz`` of :class:`wsl_plugins.proposals.io.ProposalFile`,
+        proposal_file (str, optional): ``.npz`` of :class:`wsl_plugins.proposals.ProposalFile`,
             relative to ``data_root``. Images are found by :meth:`image_id`, their file stem.
             Defaults to None.
         filter_cfg (dict, optional): In training, ``filter_empty_gt=True`` leaves out images

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from wsl_plugins.datasets.info_sequence import InfoSequence
-from wsl_plugins.datasets.wsol_arrays import WSOLArrays
-from wsl_plugins.datasets.wsol_metadata_files import summary
-from wsl_plugins.pseudo_boxes.box_arrays import PseudoBoxArrays
+from wsl_plugins.files.formats.pseudo_box_arrays import PseudoBoxArrays
+from wsl_plugins.files.formats.wsol_metadata_arrays import WSOLArrays
+from wsl_plugins.files.problems import summary
 from wsl_plugins.structures.columns import places_of, starts_of
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
-from wsl_plugins.pseudo_boxes.detection_files import Image, image_id_of
+from wsl_plugins.files.formats.detection_files import DetectedImage
+from wsl_plugins.files.names import image_id_of
 
 
 class ImageObjects(NamedTuple):
@@ -82,7 +83,7 @@ def objects_of_config(
 
 
 def check_detections(
-    found: Mapping[str, Image],
+    found: Mapping[str, DetectedImage],
     objects: Mapping[str, ImageObjects],
     num_classes: int,
     results: str | os.PathLike,

@@ -1,5 +1,5 @@
 """Class-free region proposals: making, storing, converting, measuring."""
 
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 
 __all__ = ['ProposalFile']

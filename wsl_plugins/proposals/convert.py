@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from wsl_plugins.proposals.boxes import canonicalise
-from wsl_plugins.proposals.files import atomic_write, read_id_list
-from wsl_plugins.proposals.io import ProposalFile, select
-from wsl_plugins.proposals.names import ImageNames
-from wsl_plugins.proposals.readers import (
+from wsl_plugins.files import file_errors, load_pickle
+from wsl_plugins.files.formats.coco import image_names
+from wsl_plugins.files.formats.foreign_proposals import (
     Raw,
     read_coco_json,
     read_fast_rcnn_mat,
     read_mmdet_pickle,
     read_wsod_pickle,
 )
-from wsl_plugins.reading import load_pickle, naming
+from wsl_plugins.files.formats.proposal_file import ProposalFile, select
+from wsl_plugins.files.names import ImageNames, read_id_list
+from wsl_plugins.files.writing import atomic_write
+from wsl_plugins.proposals.boxes import canonicalise
 
 ENDS = ('inclusive', 'exclusive')
 
@@ -28,7 +29,7 @@ def read_any(
     ids_file: str | os.PathLike | None = None,
     end: str | None = None,
 ) -> ProposalFile:
-    """Read proposals of any known format (see :mod:`wsl_plugins.proposals.readers`).
+    """Read proposals of any known format (see :mod:`wsl_plugins.files.formats.foreign_proposals`).
 
     Boxes come in canonical order, each once. Boxes without area are dropped and
     counted in ``meta``.
@@ -58,10 +59,10 @@ def read_any(
         result = ProposalFile.load(path)
     else:
         if ann is not None:
-            names = ImageNames.from_coco(ann)
+            names = image_names(ann)
         else:
             names = ImageNames() if ids is None else ImageNames.from_ids(ids)
-        with naming(path, 'file of proposals'):
+        with file_errors(path, 'file of proposals'):
             result = _canonical(*_read(path, names, ids, end), path)
     return result if ids is None else select(result, ids)
 

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.proposals.images import read_pixels
-from wsl_plugins.proposals.io import ProposalFile
+from wsl_plugins.files import read_json
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.images import read_pixels
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.proposals.recipe import Recipe, propose
-from wsl_plugins.reading import read_json
 
 SHARD_SIZE = 32
 _worker: dict = {}

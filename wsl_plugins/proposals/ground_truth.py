@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wsl_plugins.proposals.files import read_id_list
-from wsl_plugins.proposals.names import read_coco
-from wsl_plugins.reading import naming, read_xml, short
+from wsl_plugins.files import file_errors, read_xml, short
+from wsl_plugins.files.formats.coco import read_coco
+from wsl_plugins.files.names import read_id_list
 
 
 class Objects(NamedTuple):
@@ -72,7 +72,7 @@ def coco_objects(path: str | os.PathLike, use_difficult: bool = False) -> dict[s
     data = read_coco(path)
     if 'annotations' not in data:
         raise ValueError(f'{path}: has no "annotations"')
-    with naming(path, 'COCO annotations'):
+    with file_errors(path, 'COCO annotations'):
         return _coco_objects(data, path, use_difficult)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torchvision.ops import box_iou
 
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.proposals.ground_truth import Objects
-from wsl_plugins.proposals.io import ProposalFile
 
 
 def count_statistics(proposals: ProposalFile) -> dict[str, float]:

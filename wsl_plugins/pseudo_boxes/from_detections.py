@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
-from wsl_plugins.pseudo_boxes.detection_files import Image
+from wsl_plugins.files.formats.detection_files import DetectedImage
+from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 
 
 def boxes_from_detections(
-    images: dict[str, Image], classes: dict[int, str], top: int = 1, score_thr: float = 0.0
+    images: dict[str, DetectedImage], classes: dict[int, str], top: int = 1, score_thr: float = 0.0
 ) -> PseudoBoxFile:
     """The ``top`` boxes of highest score of each image label, clipped to the image.
 
@@ -16,7 +16,7 @@ def boxes_from_detections(
     labels that get no box (``labels_without_box``).
 
     Args:
-        images (dict[str, Image]): Id to image labels and detections.
+        images (dict[str, DetectedImage]): Id to image labels and detections.
         classes (dict[int, str]): Names of the classes.
         top (int): Boxes per image label. Defaults to 1.
         score_thr (float): Least score of a box. Defaults to 0.

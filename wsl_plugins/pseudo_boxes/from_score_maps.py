@@ -2,9 +2,9 @@
 
 import os
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.evaluation.functional.score_maps import find_score_map, load_score_map
-from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
+from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
+from wsl_plugins.files.formats.score_maps import find_score_map, load_score_map
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, sizes_of
 from wsl_plugins.pseudo_boxes.components import component_box
 
 
@@ -55,18 +55,3 @@ def boxes_from_score_maps(
         method='score maps', threshold=threshold, connectivity=connectivity, whole_image=empties
     )
     return PseudoBoxFile.from_rows(sizes, rows, classes, info)
-
-
-def sizes_of(metadata: WSOLMetadata) -> dict[str, tuple[int, int]]:
-    """(width, height) of every image of a split.
-
-    Raises:
-        ValueError: The metadata lack some.
-    """
-    missing = [i for i in metadata.image_ids if i not in metadata.sizes]
-    if missing:
-        raise ValueError(
-            f'{metadata.folder}: image_sizes.txt lacks {len(missing)} of '
-            f'{len(metadata.image_ids)} images, the first: {missing[0]}'
-        )
-    return {i: metadata.sizes[i] for i in metadata.image_ids}

@@ -19,11 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
-from wsl_plugins.pseudo_boxes.box_arrays import raise_problems
-from wsl_plugins.pseudo_boxes.box_file import PseudoBoxFile
-from wsl_plugins.pseudo_boxes.from_score_maps import sizes_of
-from wsl_plugins.reading import naming, read_json, read_text, short
+from wsl_plugins.files import file_errors, read_json, read_text, short
+from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, sizes_of
+from wsl_plugins.files.problems import raise_problems
 
 ENDS = ('exclusive', 'inclusive')
 Rows = list[tuple[str, list[float], float]]
@@ -116,7 +115,7 @@ def _read_c2am(path: Path) -> Rows:
 
 def _read_csv(path: Path) -> Rows:
     rows = []
-    with naming(path, 'CSV file'):
+    with file_errors(path, 'CSV file'):
         lines = list(csv.reader(read_text(path).splitlines()))
     for number, fields in enumerate(lines, 1):
         if not fields or (number == 1 and fields[0].strip() == 'image_id'):

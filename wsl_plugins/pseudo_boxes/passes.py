@@ -10,11 +10,11 @@ from mmengine.dist import (
     is_main_process,
 )
 
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes.components import component_box
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics, FeatureSums, heat_maps
+from wsl_plugins.pseudo_boxes.image_batches import ImageBatch
 from wsl_plugins.pseudo_boxes.layer_features import LayerFeatures
-from wsl_plugins.pseudo_boxes.reading import ImageBatch
 
 
 def image_groups(metadata: WSOLMetadata, class_agnostic: bool) -> dict[str, list[str]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files import read_json, read_npz
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
-from wsl_plugins.reading import read_json, read_npz
 
 FIELDS = DDTStatistics._fields
 

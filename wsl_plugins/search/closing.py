@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from optuna.trial import TrialState
 
-from wsl_plugins.reading import read_json
+from wsl_plugins.files import read_json
 
 from .overrides import override
 from .protocol import evaluation_config, read_config, write_config

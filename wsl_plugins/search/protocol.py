@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 
 from .overrides import dicts_of_type, override
 

@@ -10,8 +10,8 @@ import numpy as np
 from optuna.trial import TrialState
 from scipy.stats import kendalltau
 
-from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.reading import naming, read_json, read_text, short
+from wsl_plugins.files import file_errors, read_json, read_text, short
+from wsl_plugins.files.writing import atomic_write
 
 from .study import Study
 from .trials import converged_trials, setting_text
@@ -164,7 +164,7 @@ def read_scores(path: str | os.PathLike) -> dict[int, float]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such score file')
-    with naming(path, 'CSV file'):
+    with file_errors(path, 'CSV file'):
         rows = list(csv.DictReader(io.StringIO(read_text(path))))
     scores: dict[int, float] = {}
     for line, row in enumerate(rows, start=2):

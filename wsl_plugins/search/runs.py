@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from wsl_plugins.reading import naming, read_text
+from wsl_plugins.files import file_errors, read_text
 
 from .protocol import LOSS
 
@@ -108,7 +108,7 @@ def training_result(folder: Path, metric: str) -> TrainingResult:
         raise ValueError(
             f'{folder}: the last validation has no {metric!r}, but {", ".join(sorted(vals[-1]))}'
         )
-    with naming(folder, 'log of a training'):
+    with file_errors(folder, 'log of a training'):
         return TrainingResult(float(vals[-1][metric]), float(losses[-1]), vals[-1])
 
 

@@ -17,7 +17,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
-from wsl_plugins.reading import naming, read_json, short
+from wsl_plugins.files import file_errors, read_json, short
 
 from .overrides import dicts_of_type, override
 
@@ -149,7 +149,7 @@ def read_space(path: str | os.PathLike) -> tuple[Parameter, ...]:
     entries = read_json(path)
     if not isinstance(entries, dict) or not entries:
         raise ValueError(f'{path}: must be an object of parameters, got {short(entries)}')
-    with naming(path, 'search space'):
+    with file_errors(path, 'search space'):
         return tuple(
             _parameter(f'{path}: {name}', name, entries[name], entries) for name in entries
         )

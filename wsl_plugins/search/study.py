@@ -14,8 +14,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from wsl_plugins.proposals.files import atomic_write
-from wsl_plugins.reading import read_json
+from wsl_plugins.files import read_json
+from wsl_plugins.files.writing import atomic_write
 
 from .protocol import config_text, write_config
 from .spaces import NumberedRandomSampler, Parameter

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchvision.models import optical_flow
 
 from wsl_plugins.checkpoints import read_checkpoint
-from wsl_plugins.reading import read_npz
+from wsl_plugins.files import read_npz
 
 from mmdet.registry import MODELS
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from wsl_plugins.datasets.prepare.source import Box, LabelledImage, Source, raise_problems
-from wsl_plugins.datasets.wsol_metadata_files import problem_of_path
-from wsl_plugins.proposals.images import find_images
-from wsl_plugins.reading import read_json, read_xml
+from wsl_plugins.files import read_json, read_xml
+from wsl_plugins.files.images import find_images
+from wsl_plugins.files.names import problem_of_path
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 UNLABELLED = 'images without an annotation'

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from wsl_plugins.datasets.prepare.source import LabelledImage, Source, image_files, raise_problems
-from wsl_plugins.datasets.wsol_metadata_files import problem_of_path
+from wsl_plugins.files.names import problem_of_path
 
 COLUMNS = ('image', 'label')
 SEPARATOR = ';'

@@ -8,13 +8,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from wsl_plugins.datasets.prepare.source import LabelledImage, raise_problems
-from wsl_plugins.proposals.images import is_utf8, read_pixels
+from wsl_plugins.files.images import read_pixels
+from wsl_plugins.files.names import is_utf8
 
 
 def read_sizes(images: list[LabelledImage], workers: int | None = None) -> list[LabelledImage]:
     """The images with their sizes; every file is read whole, as training will.
 
-    Sizes are those of the images turned as :func:`wsl_plugins.proposals.images.read_pixels` does.
+    Sizes are those of the images turned as :func:`wsl_plugins.files.images.read_pixels` does.
 
     Args:
         images (list[LabelledImage]): Images.

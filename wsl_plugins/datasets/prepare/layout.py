@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.datasets.prepare.source import Box, LabelledImage
-from wsl_plugins.datasets.wsol_metadata import WSOLMetadata, check_ids, write_wsol_metadata
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, check_ids, write_wsol_metadata
+from wsl_plugins.files.writing import atomic_write
 
 
 def write_annotations(path: Path, named: dict[str, LabelledImage], classes: list[str]) -> None:

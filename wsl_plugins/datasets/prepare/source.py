@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from wsl_plugins.datasets.wsol_metadata_files import summary
-from wsl_plugins.proposals.images import SUFFIXES
+from wsl_plugins.files.names import SUFFIXES
+from wsl_plugins.files.problems import summary
 
 
 class Box(NamedTuple):

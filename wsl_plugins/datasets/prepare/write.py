@@ -15,7 +15,7 @@ from wsl_plugins.datasets.prepare.layout import (
 )
 from wsl_plugins.datasets.prepare.source import Source
 from wsl_plugins.datasets.prepare.split import check_splits, one_label_only, split_images
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.proposals.generate import generate
 from wsl_plugins.proposals.recipe import Recipe
 

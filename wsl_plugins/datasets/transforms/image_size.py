@@ -5,7 +5,7 @@ def check_image_size(results: dict, size: tuple[int, int]) -> None:
     """Raise ValueError if the file of a sample has another size than its annotation.
 
     Boxes and proposals would not fit it. Most often the file has an orientation tag, see
-    :func:`wsl_plugins.proposals.images.read_pixels`.
+    :func:`wsl_plugins.files.images.read_pixels`.
 
     Args:
         results: Sample with ``ori_shape`` (height, width) of the file, where known, and

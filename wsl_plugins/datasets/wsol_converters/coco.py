@@ -12,7 +12,7 @@ from wsl_plugins.datasets.wsol_converters.source import (
     one_label,
     whole_box,
 )
-from wsl_plugins.reading import naming, read_json, short
+from wsl_plugins.files import file_errors, read_json, short
 
 KEYS = dict(
     images=('id', 'file_name', 'width', 'height'),
@@ -57,7 +57,7 @@ def read_coco(root: Path, train: str, test: str, multi_label: str = 'skip') -> S
     source = Source([categories[key] for key in label_of])
     for split, part in content.items():
         folder = dict(train=train, test=test)[split]
-        with naming(paths[split], 'COCO annotations'):
+        with file_errors(paths[split], 'COCO annotations'):
             getattr(source, split).extend(_images(part, folder, label_of, source, multi_label))
     return source
 
@@ -90,7 +90,7 @@ def _images(
 def _load(path: Path) -> dict:
     """The content of a COCO file."""
     content = read_json(path)
-    with naming(path, 'COCO annotations'):
+    with file_errors(path, 'COCO annotations'):
         _check(content, path)
     return content
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source, whole_box
-from wsl_plugins.reading import read_text
+from wsl_plugins.files import read_text
 
 
 def read_cub(root: Path) -> Source:

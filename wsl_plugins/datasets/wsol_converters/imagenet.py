@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source, whole_box
-from wsl_plugins.datasets.wsol_converters.xml_boxes import read_xml
-from wsl_plugins.reading import read_text
+from wsl_plugins.files import read_text
+from wsl_plugins.files.formats.voc import read_xml
 
 SUFFIXES = ('.jpeg', '.jpg', '.png')
 

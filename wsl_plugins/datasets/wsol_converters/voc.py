@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from wsl_plugins.datasets.wsol_converters.source import Source, one_label, whole_box
-from wsl_plugins.datasets.wsol_converters.xml_boxes import read_xml
-from wsl_plugins.proposals.files import read_id_list
+from wsl_plugins.files.formats.voc import read_xml
+from wsl_plugins.files.names import read_id_list
 
 
 def read_voc(root: Path, train: str, test: str, multi_label: str = 'skip') -> Source:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source
-from wsl_plugins.datasets.wsol_metadata import SPLITS, WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.formats.wsol_metadata import SPLITS, WSOLMetadata, write_wsol_metadata
 
 
 def hold_out(

@@ -7,7 +7,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.registry import HOOKS
 
 NOTE = 'last_validation'

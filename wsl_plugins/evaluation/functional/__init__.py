@@ -16,12 +16,8 @@ from wsl_plugins.evaluation.functional.loc_accuracy import class_rank, loc_accur
 from wsl_plugins.evaluation.functional.mean_iou import class_ious, confusion_counts
 from wsl_plugins.evaluation.functional.pixel_ap import pixel_ap, score_histograms
 from wsl_plugins.evaluation.functional.repeated_recall import repeated_recall
-from wsl_plugins.evaluation.functional.score_maps import (
-    load_score_map,
-    normalize_score_map,
-    resize_score_map,
-    save_score_map,
-)
+from wsl_plugins.evaluation.functional.score_maps import normalize_score_map, resize_score_map
+from wsl_plugins.files.formats.score_maps import load_score_map, save_score_map
 
 __all__ = [
     'box_hits',

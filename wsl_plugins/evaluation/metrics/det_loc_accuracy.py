@@ -6,9 +6,9 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from wsl_plugins.evaluation.functional.det_loc import det_loc_accuracy, first_hit
-from wsl_plugins.evaluation.localization_file import load_predictions, read_labels
 from wsl_plugins.evaluation.metrics.det_sample import detected_boxes
 from wsl_plugins.evaluation.metrics.wsol_sample import required
+from wsl_plugins.files.formats.localization_file import load_predictions, read_labels
 from wsl_plugins.registry import METRICS
 
 

@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 
 from wsl_plugins.evaluation.metrics.det_sample import detected_boxes
 from wsl_plugins.evaluation.metrics.wsol_sample import required
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.registry import METRICS
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.dist import barrier, get_dist_info, is_main_process
 from mmengine.logging import MMLogger
 
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.registry import METRICS
 
 from mmdet.evaluation import DumpDetResults

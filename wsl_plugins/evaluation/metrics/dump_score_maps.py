@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from wsl_plugins.evaluation.functional.score_maps import save_score_map
 from wsl_plugins.evaluation.metrics.wsol_sample import evaluated_map, required
+from wsl_plugins.files.formats.score_maps import save_score_map
 from wsl_plugins.registry import METRICS
 
 

@@ -14,7 +14,7 @@ from wsl_plugins.evaluation.functional.box_accuracy import (
     max_box_acc,
 )
 from wsl_plugins.evaluation.metrics.wsol_sample import evaluated_ious, warn_of_flat_maps
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.registry import METRICS
 
 

@@ -14,7 +14,7 @@ from wsl_plugins.evaluation.functional.error_modes import (
     count_error_modes,
     mode_frequencies,
 )
-from wsl_plugins.pseudo_boxes.detection_files import Image, read_results_pickle
+from wsl_plugins.files.formats.detection_files import DetectedImage, read_results_pickle
 
 import mmcv
 from mmdet.structures import DetDataSample
@@ -118,7 +118,7 @@ def draw(image: Scored, classes: list[str], min_width: int = 320) -> np.ndarray:
     return visualizer.get_image()
 
 
-def _top_boxes(image: Image, labels: np.ndarray) -> InstanceData:
+def _top_boxes(image: DetectedImage, labels: np.ndarray) -> InstanceData:
     """The box of highest score, the first of equals, of each class in ``labels``."""
     rows = [np.flatnonzero(image.classes == label) for label in np.unique(labels)]
     best = [own[np.argmax(image.scores[own])] for own in rows if len(own)]

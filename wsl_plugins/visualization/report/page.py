@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from wsl_plugins.proposals.files import atomic_write
+from wsl_plugins.files.writing import atomic_write
 
 from .curves import SKIPPED, charts_of, draw
 from .detections import Comparison, compare, error_mode_table

@@ -1,0 +1,75 @@
+"""Files of score maps: ``<folder>/<image_id>.npy``, float64 in [0, 1]."""
+
+import os
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from wsl_plugins.files.arrays import read_npy
+from wsl_plugins.files.writing import atomic_write
+
+
+def save_score_map(folder: str | os.PathLike, image_id: str, score_map: np.ndarray) -> Path:
+    """Write ``<folder>/<image_id>.npy`` (the id keeps its extension: ``a/b.jpg.npy``), float64.
+
+    Raises:
+        ValueError: The map is not valid (see :func:`check_score_map`), or the id leaves the folder.
+    """
+    path = _path(folder, image_id)
+    score_map = check_score_map(score_map, str(path))
+    with atomic_write(path) as file:
+        np.save(file, score_map, allow_pickle=False)
+    return path
+
+
+def find_score_map(folder: str | os.PathLike, image_id: str) -> Path | None:
+    """File of an image's map: ``a/b.jpg.npy``, else ``a/b.npy``, for the id ``a/b.jpg``.
+
+    Raises:
+        ValueError: The id leaves the folder.
+    """
+    path = _path(folder, image_id)
+    for candidate in (path, path.with_suffix('').with_suffix('.npy')):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def load_score_map(folder: str | os.PathLike, image_id: str) -> np.ndarray:
+    """Map (H, W), float64 in [0, 1], of an image.
+
+    Raises:
+        FileNotFoundError: There is no file (see :func:`find_score_map`).
+        ValueError: The file is no array without pickled objects, the map is not valid (see
+            :func:`check_score_map`), or the id leaves the folder.
+    """
+    path = find_score_map(folder, image_id)
+    if path is None:
+        raise FileNotFoundError(f'{_path(folder, image_id)}: no such score map')
+    return check_score_map(read_npy(path), str(path))
+
+
+def check_score_map(score_map: np.ndarray, name: str = 'score map') -> np.ndarray:
+    """The map as float64, if it is a valid one: 2-D, floating point, no NaN, within [0, 1].
+
+    Raises:
+        ValueError: It is not; the message starts with ``name``.
+    """
+    if not np.issubdtype(score_map.dtype, np.floating):
+        raise ValueError(f'{name}: score map must be floating point, got {score_map.dtype}')
+    if score_map.ndim != 2 or score_map.size == 0:
+        raise ValueError(f'{name}: score map must be 2-D and not empty, got {score_map.shape}')
+    if np.isnan(score_map).any():
+        raise ValueError(f'{name}: score map holds NaN')
+    low, high = score_map.min(), score_map.max()
+    if low < 0 or high > 1:
+        raise ValueError(f'{name}: scores must be in [0, 1], got {low:g} to {high:g}')
+    return score_map.astype(np.float64)
+
+
+def _path(folder: str | os.PathLike, image_id: str) -> Path:
+    """``<folder>/<image_id>.npy``, which must lie in the folder."""
+    parts = PurePosixPath(image_id).parts
+    if not parts or os.path.isabs(image_id) or '..' in parts or '\\' in image_id:
+        raise ValueError(f'image id {image_id!r} names no file inside a folder of score maps')
+    return Path(folder) / f'{image_id}.npy'

@@ -22,7 +22,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from wsl_plugins.engine.hooks import SequentialBatchHook
-from wsl_plugins.engine.hooks.memory_probe import saved_bytes
+from wsl_plugins.engine.memory_probe import saved_bytes
 
 
 def parse_args() -> argparse.Namespace:

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 import wsl_plugins  # noqa: F401
-from wsl_plugins.engine.hooks import memory_probe
-from wsl_plugins.engine.hooks.memory_probe import (
+from wsl_plugins.engine import memory_probe
+from wsl_plugins.engine.memory_probe import (
     Cost,
     cuda_peak,
     measure,

@@ -17,9 +17,10 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from wsl_plugins.engine.hooks import SequentialBatchHook, memory_probe
-from wsl_plugins.engine.hooks.memory_probe import saved_bytes
-from wsl_plugins.engine.hooks.sub_batched import SubBatched
+from wsl_plugins.engine import memory_probe
+from wsl_plugins.engine.hooks import SequentialBatchHook
+from wsl_plugins.engine.memory_probe import saved_bytes
+from wsl_plugins.engine.sub_batched import SubBatched
 from wsl_plugins.models.roi_heads import WSODRoIHead
 from wsl_plugins.models.tta import WSODTTAModel
 

@@ -48,7 +48,7 @@ from mmengine.structures import InstanceData
 from terminaltables import GithubFlavoredMarkdownTable
 
 from wsl_plugins.engine.hooks import SequentialBatchHook
-from wsl_plugins.engine.hooks.memory_probe import measure as measure_memory
+from wsl_plugins.engine.memory_probe import measure as measure_memory
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.models.roi_heads import WSODRoIHead
 

@@ -8,13 +8,12 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from wsl_plugins.engine.memory_probe import SUB_BATCH_SIZE
+from wsl_plugins.engine.sub_batched import SubBatched
 from wsl_plugins.models.roi_heads import WSODRoIHead
 from wsl_plugins.registry import HOOKS
 
 from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
-
-from .memory_probe import SUB_BATCH_SIZE
-from .sub_batched import SubBatched
 
 TARGETS = {
     WSODRoIHead: 'roi_features',

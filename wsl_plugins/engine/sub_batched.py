@@ -8,9 +8,8 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
+from wsl_plugins.engine.memory_probe import Split, measure, split_for_budget
 from wsl_plugins.engine.sequential import sequential_roi_forward
-
-from .memory_probe import Split, measure, split_for_budget
 
 FREE_SHARE = 0.5  # of CUDA's free memory; gradients, optimiser and larger images take the rest
 

@@ -60,13 +60,13 @@ def draw(model: torch.nn.Module, data: dict, score_thr: float, blank: bool) -> n
     batch = model.data_preprocessor(pseudo_collate([data]), False)
     sample = batch['data_samples'][0]
     feats = model.extract_feat(batch['inputs'])
-    targets, prior, maps = [], None, None
+    targets, prior, maps = [], [], None
     if isinstance(model, SDCN):
-        prior = model.prior_of(batch['inputs'], [sample])
+        prior = [model.prior_of(batch['inputs'], [sample])]
         maps = model.segment(batch['inputs'], [sample])[0].cpu().numpy()
     if 'image_labels' in sample:
         targets = model.roi_head.pseudo_labels(
-            feats, [sample.proposals], sample.image_labels[None], prior
+            feats, [sample.proposals], sample.image_labels[None], *prior
         )
         scale = sample.proposals.bboxes.new_tensor(sample.scale_factor).repeat(2)
         targets = [t._replace(matched_boxes=t.matched_boxes / scale) for (t,) in targets]

@@ -177,9 +177,9 @@ class WSODInferencer(DetInferencer):
         data = self.model.data_preprocessor(data, False)
         (sample,) = data['data_samples']
         feats = self.model.extract_feat(data['inputs'])
-        prior = None
+        prior = []
         if isinstance(self.model, SDCN):  # its segmentation instructs the first branch
-            prior = self.model.prior_of(data['inputs'], [sample])
+            prior = [self.model.prior_of(data['inputs'], [sample])]
         scale = sample.proposals.bboxes.new_tensor(sample.scale_factor).repeat(2)
         return [
             InstanceData(
@@ -188,6 +188,6 @@ class WSODInferencer(DetInferencer):
                 scores=targets.weights[targets.picked],
             ).cpu()
             for (targets,) in self.model.roi_head.pseudo_labels(
-                feats, [sample.proposals], present, prior
+                feats, [sample.proposals], present, *prior
             )
         ]

@@ -4,7 +4,10 @@ _base_ = './wsddn_demo.py'
 
 model = dict(
     type='wsl_plugins.SDCN',
-    roi_head=dict(refine_head=dict(type='wsl_plugins.RefinementHead', normalize_weights=True)),
+    roi_head=dict(
+        type='wsl_plugins.SDCNRoIHead',
+        refine_head=dict(type='wsl_plugins.RefinementHead', normalize_weights=True),
+    ),
     seg_head=dict(type='wsl_plugins.SegCollabHead', in_channels=(64,), num_classes=5, channels=128),
     classifier=dict(
         type='wsl_plugins.MaskedClassifier',

@@ -6,6 +6,7 @@ model = dict(
     type='wsl_plugins.SDCN',
     backbone=dict(out_indices=(2, 3, 4)),
     roi_head=dict(
+        type='wsl_plugins.SDCNRoIHead',
         refine_head=dict(type='wsl_plugins.RefinementHead'),
         sampler=dict(type='wsl_plugins.OICRSampler'),
         refine_loss_weights=(1.0, 1.0, 1.0),

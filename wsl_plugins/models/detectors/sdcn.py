@@ -8,6 +8,7 @@ from mmengine.structures import PixelData
 from torch import Tensor, nn
 
 from wsl_plugins.models.detectors.players import check_players
+from wsl_plugins.models.roi_heads import SDCNRoIHead
 from wsl_plugins.models.seg_heads.collaboration import batch_prior, map_bags, pixel_labels
 from wsl_plugins.models.seg_heads.seg_losses import map_classification_loss, segmentation_loss
 from wsl_plugins.registry import MODELS
@@ -53,11 +54,13 @@ class SDCN(FastRCNN):
     in the second step ``loss_classifier``.
 
     Raises:
-        ValueError: the optimiser ``classifier`` holds other parameters than the classifier's.
+        ValueError: the RoI head is none of :class:`SDCNRoIHead`, or the optimiser ``classifier``
+            holds other parameters than the classifier's.
         TypeError: the optimiser is not the pair of players.
 
     Example:
-        >>> model = dict(type='wsl_plugins.SDCN')  # over configs/oicr/oicr_vgg16_voc07.py
+        >>> model = dict(  # over configs/oicr/oicr_vgg16_voc07.py
+        ...     type='wsl_plugins.SDCN', roi_head=dict(type='wsl_plugins.SDCNRoIHead'))
         >>> optim_wrapper = dict(
         ...     _delete_=True,
         ...     constructor='wsl_plugins.PlayerOptimWrapperConstructor',
@@ -82,6 +85,11 @@ class SDCN(FastRCNN):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
+        if not isinstance(self.roi_head, SDCNRoIHead):
+            raise ValueError(
+                "SDCN needs roi_head=dict(type='wsl_plugins.SDCNRoIHead'), got "
+                f'{type(self.roi_head).__name__}'
+            )
         self.seg_head = MODELS.build(seg_head)
         self.classifier = MODELS.build(classifier)
         self.seg_to_det = seg_to_det

@@ -2,6 +2,7 @@ from .fc_shared_head import FCSharedHead
 from .normalized_avg_pool import NormalizedAvgPool
 from .quality_bbox_head import QualityBBoxHead
 from .roi_pool import RoIPool
+from .sdcn_roi_head import SDCNRoIHead
 from .single_roi_extractor import SingleRoIExtractor
 from .wsod_roi_head import WSODRoIHead
 
@@ -10,6 +11,7 @@ __all__ = [
     'NormalizedAvgPool',
     'QualityBBoxHead',
     'RoIPool',
+    'SDCNRoIHead',
     'SingleRoIExtractor',
     'WSODRoIHead',
 ]

@@ -9,18 +9,18 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from wsl_plugins.models.pseudo_labels import PseudoLabels
+from wsl_plugins.models.roi_heads.nms import nms_per_class
+from wsl_plugins.models.roi_heads.roi_vectors import RoIVectors
 from wsl_plugins.registry import MODELS, TASK_UTILS
 from wsl_plugins.structures.image_labels import stack_image_labels
 
-from mmdet.models.layers import multiclass_nms
-from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
 from mmdet.structures import SampleList
 from mmdet.structures.bbox import bbox2roi, scale_boxes
 from mmdet.utils import ConfigType, InstanceList
 
 
 @MODELS.register_module()
-class WSODRoIHead(BaseRoIHead):
+class WSODRoIHead(RoIVectors):
     """Trains on proposals and image labels; goes into mmdet's ``FastRCNN`` as its ``roi_head``.
 
     WSDDN (Bilen and Vedaldi, CVPR 2016), OICR (Tang et al., CVPR 2017), MIST (Ren et al., CVPR
@@ -86,12 +86,15 @@ class WSODRoIHead(BaseRoIHead):
         init_cfg: ConfigType | None = None,
     ) -> None:
         super().__init__(
-            shared_head=shared_head, train_cfg=train_cfg, test_cfg=test_cfg, init_cfg=init_cfg
+            bbox_roi_extractor,
+            shared_head,
+            drop_layer,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            init_cfg=init_cfg,
         )
         self.num_classes = num_classes
         sizes = dict(in_channels=in_channels, num_classes=num_classes)
-        self.bbox_roi_extractor = MODELS.build(bbox_roi_extractor)
-        self.drop_layer = MODELS.build(drop_layer) if drop_layer else None
         self.mil_head = MODELS.build({**mil_head, **sizes})
         self.refine_loss_weights = tuple(refine_loss_weights) if refine_head else ()
         self.refine_heads = ModuleList(
@@ -99,46 +102,6 @@ class WSODRoIHead(BaseRoIHead):
         )
         if refine_head:
             self.sampler = TASK_UTILS.build(sampler or dict(type='wsl_plugins.OICRSampler'))
-
-    with_bbox = True  # mmdet asks before it predicts
-
-    def init_bbox_head(self) -> None:
-        """Not used: the heads are built from ``mil_head`` and ``refine_head``."""
-
-    def init_mask_head(self) -> None:
-        """Not used: image labels train no masks."""
-
-    def init_assigner_sampler(self) -> None:
-        """Not used: the sampler of pseudo labels takes this role."""
-
-    def pooled_maps(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The maps that the extractor pools; an FPN may give more, for an RPN.
-
-        Raises:
-            ValueError: there are fewer maps than the extractor has strides.
-        """
-        number = getattr(self.bbox_roi_extractor, 'num_inputs', None)
-        if number is not None and len(x) < number:
-            raise ValueError(
-                f'bbox_roi_extractor has {number} featmap_strides, the backbone or neck gives '
-                f'{len(x)} feature maps: one stride per map is needed'
-            )
-        return x[:number]
-
-    def roi_features(self, x: tuple[Tensor, ...], rois: Tensor) -> Tensor:
-        """The RoI path: feature maps and rois (R, 5) to vectors (R, D).
-
-        Pooling runs in float32: the extractor casts rois to the type of the features, and a
-        coordinate of 600 px is off by up to 2 px in bfloat16.
-        """
-        x = self.pooled_maps(x)
-        pooled = self.bbox_roi_extractor(tuple(feat.float() for feat in x), rois)
-        if not len(rois):  # the backbone stays in the graph: DDP waits for its gradients
-            pooled = pooled + sum(feat.sum() for feat in x) * 0
-        if self.drop_layer is not None and self.drop_layer.level == 'roi':
-            pooled = self.drop_layer(pooled)
-        feats = self.shared_head(pooled) if self.with_shared_head else pooled
-        return feats.mean(dim=(2, 3)) if feats.dim() == 4 else feats
 
     def refine(
         self, feats: Tensor, boxes: Sequence[Tensor], mil_scores: Tensor, image_labels: Tensor
@@ -168,69 +131,43 @@ class WSODRoIHead(BaseRoIHead):
             ValueError: a sample without ``image_labels``, or with labels of another number of
             classes.
         """
-        return self.loss_and_scores(x, rpn_results_list, batch_data_samples)[0]
+        boxes = [proposals.bboxes for proposals in rpn_results_list]
+        labels = stack_image_labels(batch_data_samples, self.num_classes)
+        feats = self.training_features(x, boxes)
+        return self.bag_losses(feats, boxes, labels, self.mil_head(feats, list(map(len, boxes))))[0]
 
-    def loss_and_scores(
-        self,
-        x: tuple[Tensor, ...],
-        rpn_results_list: InstanceList,
-        batch_data_samples: SampleList,
-        prior: Tensor | None = None,
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """As :meth:`loss`, and the scores of all proposals of the batch.
+    def bag_losses(
+        self, feats: Tensor, boxes: Sequence[Tensor], image_labels: Tensor, mil_scores: Tensor
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """The losses, and the logits (R, C + 1) of each branch.
 
         Args:
-            x, rpn_results_list, batch_data_samples: of :meth:`loss`.
-            prior: (R, C) factors of the MIL scores, before their loss and the pseudo labels that
-                come from them. Default: none.
-
-        Returns:
-            The losses, and (R, C) float32 scores, detached: the mean over the branches (without
-            branches the MIL scores), the background left out.
+            feats: (R, D) vectors of the proposals.
+            boxes: (R_i, 4) of each image.
+            image_labels: (N, C).
+            mil_scores: (R, C) or (R, C + 1) of the MIL head.
         """
-        boxes = [proposals.bboxes for proposals in rpn_results_list]
-        image_labels = stack_image_labels(batch_data_samples, self.num_classes)
-        counts = [len(b) for b in boxes]
-        if self.drop_layer is not None:
-            self.drop_layer.start_step()
-            if self.drop_layer.level == 'image':
-                x = tuple(self.drop_layer(feat) for feat in self.pooled_maps(x))
-        feats = self.roi_features(x, bbox2roi(boxes))
-        mil_scores = self.mil_scores(feats, counts, prior)
+        counts = list(map(len, boxes))
         losses = dict(loss_mil=self.mil_head.loss(mil_scores, image_labels, counts))
-        scores = []
+        logits = []
         branches = self.refine(feats, boxes, mil_scores, image_labels)
         for k, (outputs, targets) in enumerate(branches):
             for name, loss in self.refine_heads[k].loss(outputs, boxes, targets).items():
                 losses[f's{k}.{name}'] = self.refine_loss_weights[k] * loss
-            scores.append(outputs[0].detach().float().softmax(dim=1))
+            logits.append(outputs[0])
         if self.drop_layer is not None:
             losses.update(self.drop_layer.log_vars())
-        found = torch.stack(scores).mean(dim=0) if scores else mil_scores.detach()
-        return losses, found[:, : self.num_classes]
-
-    def mil_scores(
-        self, feats: Tensor, counts: Sequence[int], prior: Tensor | None = None
-    ) -> Tensor:
-        """Scores of the MIL head, times the (R, C) ``prior``; that of a background column is 1."""
-        scores = self.mil_head(feats, counts)
-        if prior is None:
-            return scores
-        return scores * F.pad(prior, (0, scores.shape[1] - prior.shape[1]), value=1.0)
+        return losses, logits
 
     @torch.no_grad()
     def pseudo_labels(
-        self,
-        x: tuple[Tensor, ...],
-        rpn_results_list: InstanceList,
-        image_labels: Tensor,
-        prior: Tensor | None = None,
+        self, x: tuple[Tensor, ...], rpn_results_list: InstanceList, image_labels: Tensor
     ) -> list[list[PseudoLabels]]:
         """What each branch would be taught, for pictures: K lists with one entry per image;
-        ``image_labels`` is (N, C), ``prior`` that of :meth:`loss_and_scores`."""
+        ``image_labels`` is (N, C)."""
         boxes = [proposals.bboxes for proposals in rpn_results_list]
         feats = self.roi_features(x, bbox2roi(boxes))
-        mil_scores = self.mil_scores(feats, [len(b) for b in boxes], prior)
+        mil_scores = self.mil_head(feats, list(map(len, boxes)))
         return [targets for _, targets in self.refine(feats, boxes, mil_scores, image_labels)]
 
     def scores_and_deltas(
@@ -260,18 +197,13 @@ class WSODRoIHead(BaseRoIHead):
         counts = [len(b) for b in boxes]
         feats = self.roi_features(x, bbox2roi(boxes))
         scores, deltas = self.scores_and_deltas(feats, counts)
-        if deltas is not None:
-            decode = self.refine_heads[0].decode
-            boxes = [
-                decode(image_boxes, part, meta['img_shape'])
-                for image_boxes, part, meta in zip(
-                    boxes, deltas.split(counts), batch_img_metas, strict=True
-                )
-            ]
         results = []
-        for image_boxes, image_scores, meta in zip(
-            boxes, scores.split(counts), batch_img_metas, strict=True
+        parts = [None] * len(counts) if deltas is None else deltas.split(counts)
+        for image_boxes, part, image_scores, meta in zip(
+            boxes, parts, scores.split(counts), batch_img_metas, strict=True
         ):
+            if part is not None:
+                image_boxes = self.refine_heads[0].decode(image_boxes, part, meta['img_shape'])
             if rescale:
                 width, height = meta['scale_factor']
                 image_boxes = scale_boxes(image_boxes, (1 / width, 1 / height))
@@ -280,11 +212,3 @@ class WSODRoIHead(BaseRoIHead):
             else:
                 results.append(nms_per_class(image_boxes, image_scores, rcnn_test_cfg))
         return results
-
-
-def nms_per_class(boxes: Tensor, scores: Tensor, test_cfg: ConfigType) -> InstanceData:
-    """Class-wise NMS of one image's boxes (R, 4) or (R, 4C) with scores (R, C + 1)."""
-    dets, labels = multiclass_nms(
-        boxes, scores, test_cfg['score_thr'], test_cfg['nms'], test_cfg['max_per_img']
-    )
-    return InstanceData(bboxes=dets[:, :4], scores=dets[:, 4], labels=labels)

@@ -4,7 +4,7 @@ import torch
 from mmengine.model import BaseTTAModel
 from torch import Tensor
 
-from wsl_plugins.models.roi_heads.wsod_roi_head import nms_per_class
+from wsl_plugins.models.roi_heads.nms import nms_per_class
 from wsl_plugins.registry import MODELS
 
 from mmdet.structures import DetDataSample

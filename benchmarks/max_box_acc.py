@@ -24,10 +24,10 @@ from terminaltables import GithubFlavoredMarkdownTable
 
 from wsl_plugins.evaluation.functional.box_accuracy import (
     THRESHOLDS,
-    inclusive_iou,
     threshold_ious,
 )
 from wsl_plugins.evaluation.functional.score_maps import resize_score_map
+from wsl_plugins.structures.box_iou import box_ious
 
 
 def make_image(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +56,7 @@ def plain_ious(
         if not contours:
             boxes.append((0, 0, 0, 0))
         counts.append(max(len(contours), 1))
-    ious = inclusive_iou(np.array(boxes), gt_boxes)
+    ious = box_ious(np.array(boxes), gt_boxes, plus_one=True)
     firsts = np.cumsum([0, *counts[:-1]])
     if published:
         slices = zip(firsts, counts, strict=True)

@@ -1,7 +1,6 @@
 """Run a trained detector or localizer on one's own images."""
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from wsl_plugins.apis.images import list_images, picture_names, read_image, writ
 from wsl_plugins.apis.models import read_config
 from wsl_plugins.apis.proposals import check_proposals, recipe_of
 from wsl_plugins.files.formats.proposal_file import ProposalFile
-from wsl_plugins.files.writing import atomic_write
+from wsl_plugins.files.writing import write_json
 
 from mmdet.structures import DetDataSample
 
@@ -167,8 +166,7 @@ def infer(args: argparse.Namespace) -> dict[str, str]:
         predictions=predictions,
         broken=broken,
     )
-    with atomic_write(out / 'predictions.json') as file:
-        file.write(json.dumps(content).encode())
+    write_json(out / 'predictions.json', content, indent=None)
     return broken
 
 

@@ -4,11 +4,10 @@ With annotations also the CorLoc of choosing a random or the largest proposal in
 """
 
 import argparse
-import json
 import sys
 
 from wsl_plugins.files.formats.proposal_file import ProposalFile, select
-from wsl_plugins.files.writing import atomic_write
+from wsl_plugins.files.writing import write_json
 from wsl_plugins.proposals.ground_truth import coco_objects, voc_objects
 from wsl_plugins.proposals.statistics import corloc_of_guesses, count_statistics, recall
 
@@ -70,8 +69,7 @@ def main() -> int:
     try:
         numbers = measure(args)
         if args.json is not None:
-            with atomic_write(args.json) as file:
-                file.write(json.dumps(numbers, indent=2).encode() + b'\n')
+            write_json(args.json, numbers)
     except (ValueError, OSError) as error:
         print(f'proposal_stats: error: {error}', file=sys.stderr)
         return 1

@@ -29,12 +29,13 @@ from wsl_plugins.files import writing
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.score_maps import save_score_map
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.writing import write_json
 from wsl_plugins.proposals.convert import save_mmdet
 from wsl_plugins.proposals.generate import generate
 from wsl_plugins.proposals.recipe import Recipe
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
-from wsl_plugins.pseudo_boxes.statistics_files import save_statistics, write_json
+from wsl_plugins.pseudo_boxes.statistics_files import save_statistics
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 IDS = [f'a/{n}.jpg' for n in range(40)]

@@ -9,12 +9,12 @@ from wsl_plugins.evaluation.functional.box_accuracy import (
     THRESHOLDS,
     box_hits,
     hits_at,
-    inclusive_iou,
     level_boxes,
     max_box_acc,
     resize_boxes,
     threshold_ious,
 )
+from wsl_plugins.structures.box_iou import box_ious
 
 
 def slow_boxes(score_map, threshold):
@@ -207,7 +207,7 @@ def test_iou_by_counting_pixels():
                 for c in (a, b)
             ]
             expected = len(pixels[0] & pixels[1]) / len(pixels[0] | pixels[1])
-            assert inclusive_iou(boxes, others)[i, j] == expected
+            assert box_ious(boxes, others, plus_one=True)[i, j] == expected
 
 
 def test_resized_boxes():

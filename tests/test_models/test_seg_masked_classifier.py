@@ -111,7 +111,7 @@ def test_classifier_step_moves_the_classifier_only():
 def test_frozen_ends_after_an_error():
     model = make_classifier()
     model.classifier.backbone.layer1.eval()
-    with pytest.raises(RuntimeError, match='stop'), model.frozen():
+    with pytest.raises(RuntimeError, match='stop'), model.fixed():
         assert not any(m.training for m in model.modules())
         assert not any(p.requires_grad for p in model.parameters())
         raise RuntimeError('stop')

@@ -11,15 +11,14 @@ import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compil
 from wsl_plugins.evaluation.functional.box_accuracy import (
     CURVES,
     box_hits,
-    inclusive_iou,
     max_box_acc,
     threshold_ious,
 )
 from wsl_plugins.evaluation.functional.corloc import corloc, top_box_iou
-from wsl_plugins.evaluation.functional.iou import box_ious
 from wsl_plugins.evaluation.functional.loc_accuracy import best_iou, class_rank, loc_accuracy
 from wsl_plugins.evaluation.functional.pixel_ap import pixel_ap, score_histograms
 from wsl_plugins.evaluation.metrics import WSODVOCMetric
+from wsl_plugins.structures.box_iou import box_ious
 
 from mmdet.evaluation.functional import mean_ap
 
@@ -159,7 +158,7 @@ def test_ious(one, others):
     # both ends inside: that of boxes a pixel larger
     larger = boxes([one]) + [0, 0, 1, 1]
     expected = torchvision_iou(torch.from_numpy(larger), torch.from_numpy(array + [0, 0, 1, 1]))
-    np.testing.assert_allclose(inclusive_iou(boxes([one]), array), expected)
+    np.testing.assert_allclose(box_ious(boxes([one]), array, plus_one=True), expected)
     for a, b in zip([one] * len(others), others, strict=True):
         assert box_ious(boxes([a]), boxes([b])) == box_ious(boxes([b]), boxes([a]))
         assert (box_ious(boxes([a]), boxes([b])) == 1) == (a == b)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from wsl_plugins.files.jobs import check_same_job
+from wsl_plugins.files.writing import write_json
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
 from wsl_plugins.pseudo_boxes.statistics_files import (
-    check_same_job,
     check_statistics_job,
     load_groups,
     load_statistics,
     save_statistics,
-    write_json,
 )
 
 

@@ -29,7 +29,7 @@ from terminaltables import GithubFlavoredMarkdownTable
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.checkpoints import refuse_code
-from wsl_plugins.files.writing import atomic_write
+from wsl_plugins.files.writing import atomic_write, write_json
 
 HEAD = 'model.bbox_head'
 NO_ENTROPY = {f'{HEAD}.loss_cls.entropy.loss_weight': 0.0}
@@ -96,8 +96,7 @@ def run_once(args: argparse.Namespace, method: str, wrong: float, seed: int) -> 
         runner = Runner.from_cfg(cfg)
         runner.train()
         numbers = {key: float(value) for key, value in runner.test().items()}
-        with atomic_write(results) as file:
-            file.write(json.dumps(numbers, indent=2).encode())
+        write_json(results, numbers)
     return json.loads(results.read_text())
 
 

@@ -1,10 +1,11 @@
 """Files are written whole or not at all."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 @contextmanager
@@ -22,3 +23,15 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike, content: Any, indent: int | None = 2) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Args:
+        path: The file.
+        content: What :func:`json.dumps` takes.
+        indent: Blanks per level; None for a single line, a third of the size. Default: 2.
+    """
+    with atomic_write(path) as file:
+        file.write((json.dumps(content, indent=indent) + '\n').encode())

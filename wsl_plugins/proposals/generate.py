@@ -1,7 +1,6 @@
 """Proposals of many images: all cores, resumable, the same bytes every time."""
 
 import hashlib
-import json
 import multiprocessing
 import os
 import shutil
@@ -19,10 +18,12 @@ from tqdm import tqdm
 from wsl_plugins.files import read_json
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.images import read_pixels
-from wsl_plugins.files.writing import atomic_write
+from wsl_plugins.files.jobs import check_same_job
+from wsl_plugins.files.writing import write_json
 from wsl_plugins.proposals.recipe import Recipe, propose
 
 SHARD_SIZE = 32
+NOTES = dict(images_sha256='other images, or other file sizes')
 _worker: dict = {}
 
 
@@ -57,7 +58,7 @@ def generate(
     job = {**recipe.meta(), 'images_sha256': _fingerprint(images)}
     if out.exists():
         result = ProposalFile.load(out)
-        _check_same(job, result.meta, out, 'choose another output, or delete it')
+        check_same_job(out, job, result.meta, 'choose another output, or delete it', NOTES)
         _check_broken(result.meta['broken'], images, skip_broken)
     else:
         _open_parts(parts, job)
@@ -77,19 +78,10 @@ def _fingerprint(images: dict[str, Path]) -> str:
 def _open_parts(parts: Path, job: dict) -> None:
     if (parts / 'job.json').exists():
         found = read_json(parts / 'job.json')
-        _check_same(job, found, parts, 'delete this folder to start again')
+        check_same_job(parts, job, found, 'delete this folder to start again', NOTES)
         return
     shutil.rmtree(parts, ignore_errors=True)  # shards of nobody knows what: removed by half
-    with atomic_write(parts / 'job.json') as file:
-        file.write(json.dumps(job, indent=2).encode())
-
-
-def _check_same(job: dict, found: dict, path: Path, remedy: str) -> None:
-    different = [key for key in job if found.get(key) != job[key]]
-    if different:
-        details = '; '.join(f'{k}: found {found.get(k)!r}, asked {job[k]!r}' for k in different)
-        note = ' (other images, or other file sizes)' if 'images_sha256' in different else ''
-        raise ValueError(f'{path} was made otherwise: {details}{note}; {remedy}')
+    write_json(parts / 'job.json', job)
 
 
 def _check_broken(broken: dict[str, str], images: dict[str, Path], skip_broken: bool) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torchvision.ops import box_iou
 
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.proposals.ground_truth import Objects
+from wsl_plugins.structures.box_iou import box_ious
 
 
 def count_statistics(proposals: ProposalFile) -> dict[str, float]:
@@ -53,7 +52,9 @@ def recall(
     """
     if not any(map(len, objects.values())):
         raise ValueError('recall needs at least one object')
-    best = np.concatenate([best_iou(proposals.boxes_of(i), b) for i, b in objects.items()])
+    best = np.concatenate(
+        [box_ious(b, proposals.boxes_of(i)).max(axis=1, initial=0) for i, b in objects.items()]
+    )
     return {t: float((best >= t).mean()) for t in thresholds}
 
 
@@ -81,21 +82,10 @@ def corloc_of_guesses(proposals: ProposalFile, objects: dict[str, Objects]) -> d
         largest = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1).argmax() if len(boxes) else None
         for name in set(image.classes):
             of_class = image.boxes[[c == name for c in image.classes]]
-            right = best_iou(of_class, boxes) >= 0.5
+            right = box_ious(of_class, boxes).max(axis=0, initial=0) >= 0.5
             hit = (right.mean(), right[largest]) if len(boxes) else (0, 0)
             hits.setdefault(name, []).append(hit)
     if not hits:
         raise ValueError('CorLoc needs at least one object')
     means = np.mean([np.mean(values, axis=0) for values in hits.values()], axis=0)
     return dict(random=float(means[0]), largest=float(means[1]))
-
-
-def best_iou(boxes: np.ndarray, objects: np.ndarray) -> np.ndarray:
-    """(G,) best IoU of each of the (G, 4) objects with any of the (R, 4) boxes; 0 without boxes."""
-    if len(boxes) == 0:
-        return np.zeros(len(objects))
-    iou = box_iou(
-        torch.from_numpy(np.asarray(objects, np.float64)),
-        torch.from_numpy(np.asarray(boxes, np.float64)),
-    )
-    return iou.max(dim=1).values.numpy()

@@ -11,17 +11,17 @@ from mmengine.dist import barrier, is_main_process
 from wsl_plugins.files import read_json
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.jobs import check_same_job
+from wsl_plugins.files.writing import write_json
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
 from wsl_plugins.pseudo_boxes.image_batches import BrokenImagesError, read_batches, with_progress
 from wsl_plugins.pseudo_boxes.layer_features import LayerFeatures
 from wsl_plugins.pseudo_boxes.passes import find_boxes, image_groups, learn_statistics, own_batches
 from wsl_plugins.pseudo_boxes.provenance import fingerprint, versions
 from wsl_plugins.pseudo_boxes.statistics_files import (
-    check_same_job,
     check_statistics_job,
     load_groups,
     save_statistics,
-    write_json,
 )
 
 

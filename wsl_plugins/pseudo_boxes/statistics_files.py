@@ -1,6 +1,5 @@
 """Statistics of DDT as files: one ``.npz`` per set of images, ``job.json`` for what they are of."""
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,24 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.files import read_json, read_npz
+from wsl_plugins.files.jobs import check_same_job
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
 
 FIELDS = DDTStatistics._fields
-
-
-def check_same_job(path: Path, job: dict, found: dict, remedy: str) -> None:
-    """Raise ValueError if ``found`` differs from ``job`` in one of the keys of ``job``."""
-    different = [key for key in job if found.get(key) != job[key]]
-    if different:
-        details = '; '.join(f'{k}: found {found.get(k)!r}, asked {job[k]!r}' for k in different)
-        raise ValueError(f'{path} was made otherwise: {details}; {remedy}')
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a JSON file, whole or not at all."""
-    with atomic_write(path) as file:
-        file.write(json.dumps(content, indent=1).encode())
 
 
 def save_statistics(folder: str | os.PathLike, group: str, statistics: DDTStatistics) -> None:

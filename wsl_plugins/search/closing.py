@@ -8,12 +8,13 @@ from typing import IO, Any
 from optuna.trial import TrialState
 
 from wsl_plugins.files import read_json
+from wsl_plugins.files.writing import write_json
 
 from .overrides import override
 from .protocol import evaluation_config, read_config, write_config
 from .report import kendall_tau, write_scores
 from .runs import command, last_checkpoint, read_test_metrics, run_logged, training_result
-from .study import Study, take_lock, write_json
+from .study import Study, take_lock
 from .trials import converged_trials, status_line, train
 
 Script = str | os.PathLike
@@ -42,12 +43,12 @@ def close_search(folder: Script, train_script: Script, launcher: str | None = No
     path = folder / 'closed.json'
     with take_lock(folder / 'claim.lock', wait=True):
         if not path.is_file():
-            write_json(_choose(study), path)
+            write_json(path, _choose(study))
     closed = read_json(path)
     if closed['checkpoint'] is None:
         with _lock(folder / 'retrained', 'trains the chosen setting') as lock:
             closed.update(_retrain(study, closed, train_script, launcher, lock))
-        write_json(closed, path)
+        write_json(path, closed)
     return closed
 
 
@@ -125,7 +126,7 @@ def evaluate_once(
         metrics = _evaluate(study, folder / 'test', closed, test_script, launcher, lock)
         score = _score(metrics, closed['metric'], folder / 'test')
         result = {k: closed[k] for k in ('trial', 'metric')} | {'score': score, 'metrics': metrics}
-        write_json(result, path)
+        write_json(path, result)
     return result, False
 
 

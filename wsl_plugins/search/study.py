@@ -15,17 +15,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from wsl_plugins.files import read_json
-from wsl_plugins.files.writing import atomic_write
+from wsl_plugins.files.writing import write_json
 
 from .protocol import config_text, write_config
 from .spaces import NumberedRandomSampler, Parameter
 
 METRIC = 'wsol/MaxBoxAccV2'
-
-
-def write_json(value: Any, path: Path) -> None:
-    with atomic_write(path) as file:
-        file.write((json.dumps(value, indent=2) + '\n').encode())
 
 
 def take_lock(path: Path, wait: bool = False) -> IO | None:
@@ -194,7 +189,7 @@ def start_study(
             info = read_json(path)
             _check_same(folder, info, asked, cfg)
         info['trials'] = trials
-        write_json(info, path)
+        write_json(path, info)
     return Study.open(folder)
 
 

@@ -1,6 +1,6 @@
 """What travels between data sets, models and metrics."""
 
 from wsl_plugins.structures.image_labels import stack_image_labels
-from wsl_plugins.structures.localization_mask import boxes_to_mask, read_localization_mask
+from wsl_plugins.structures.localization_mask import IGNORED, boxes_to_mask, read_localization_mask
 
-__all__ = ['boxes_to_mask', 'read_localization_mask', 'stack_image_labels']
+__all__ = ['IGNORED', 'boxes_to_mask', 'read_localization_mask', 'stack_image_labels']

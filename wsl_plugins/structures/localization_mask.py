@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 IGNORED = 255
+"""Label of pixels that count for nothing, in masks and in targets."""
 
 
 def read_localization_mask(

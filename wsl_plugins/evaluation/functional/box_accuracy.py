@@ -21,6 +21,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from wsl_plugins.structures.box_iou import box_ious
+
 THRESHOLDS = np.arange(0, 1, 0.001)
 """(1000,) thresholds of the published evaluator."""
 DELTAS = (0.3, 0.5, 0.7)
@@ -43,20 +45,6 @@ def resize_boxes(
     """
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     return (boxes * (map_size * 2) / (tuple(image_size) * 2)).astype(np.int64)
-
-
-def inclusive_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(N, K) IoU of boxes (N, 4) and (K, 4), xyxy whole pixels, both ends inside ("+1").
-
-    Example:
-        >>> inclusive_iou(np.array([[1, 2, 5, 6]]), np.array([[3, 1, 4, 5]]))
-        array([[0.2962963]])
-    """
-    starts = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    ends = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    overlap = np.clip(ends - starts + 1, 0, None).prod(axis=2)
-    area, other_area = (np.prod(b[:, 2:] - b[:, :2] + 1, axis=1) for b in (boxes, others))
-    return overlap / (area[:, None] + other_area - overlap)
 
 
 def level_boxes(
@@ -138,7 +126,7 @@ def threshold_ious(
     boxes, firsts, largest = level_boxes(
         image, [int(values[step]) if step >= 0 else -1 for step in steps]
     )
-    ious = inclusive_iou(boxes, gt_boxes).max(axis=1)
+    ious = box_ious(boxes, gt_boxes, plus_one=True).max(axis=1)
     return np.stack([ious[largest], np.maximum.reduceat(ious, firsts)])[:, inverse]
 
 

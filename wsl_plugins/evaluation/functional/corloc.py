@@ -7,7 +7,7 @@ supervised localization and learning with generic knowledge", IJCV 2012; MIST, s
 
 import numpy as np
 
-from .iou import box_ious
+from wsl_plugins.structures.box_iou import box_ious
 
 
 def top_box_iou(

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from wsl_plugins.evaluation.functional.combined_loc import mean_over_classes
-from wsl_plugins.evaluation.functional.iou import box_ious
 from wsl_plugins.evaluation.functional.loc_accuracy import loc_accuracy
+from wsl_plugins.structures.box_iou import box_ious
 
 NO_HIT = np.iinfo(np.int64).max
 """Rank of an image without any right box."""

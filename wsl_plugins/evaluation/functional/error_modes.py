@@ -22,7 +22,7 @@ object ends is inside. A box without area overlaps nothing.
 
 import numpy as np
 
-from .iou import box_ious
+from wsl_plugins.structures.box_iou import box_ious
 
 MODES = ('correct', 'inside', 'contains', 'partial', 'no_overlap')
 """Names of the modes, in the order of their numbers."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .iou import box_ious
+from wsl_plugins.structures.box_iou import box_ious
 
 
 def class_rank(scores: np.ndarray, label: int) -> int:

@@ -2,17 +2,16 @@
 
 import numpy as np
 
+from wsl_plugins.structures import IGNORED
 
-def confusion_counts(
-    predicted: np.ndarray, truth: np.ndarray, num_labels: int, ignore: int = 255
-) -> np.ndarray:
+
+def confusion_counts(predicted: np.ndarray, truth: np.ndarray, num_labels: int) -> np.ndarray:
     """Pixels by true and predicted label.
 
     Args:
         predicted: (H, W) int, 0..num_labels - 1.
-        truth: (H, W) int, 0..num_labels - 1 or ``ignore``.
+        truth: (H, W) int, 0..num_labels - 1 or 255, ignored.
         num_labels: number of labels, the background included.
-        ignore: pixels with this true label do not count.
 
     Returns:
         (num_labels, num_labels) int64, rows are true labels, columns predicted ones.
@@ -27,11 +26,11 @@ def confusion_counts(
     """
     if predicted.shape != truth.shape:
         raise ValueError(f'a map of shape {predicted.shape} for a mask of shape {truth.shape}')
-    counted = truth != ignore
+    counted = truth != IGNORED
     labels = np.stack([truth[counted], predicted[counted]]).astype(np.int64)
     if labels.size and not (0 <= labels.min() and labels.max() < num_labels):
         raise ValueError(
-            f'labels must be 0 to {num_labels - 1} (or {ignore} in a mask, ignored), '
+            f'labels must be 0 to {num_labels - 1} (or {IGNORED} in a mask, ignored), '
             f'got {labels.min()} to {labels.max()}'
         )
     joint = np.bincount(labels[0] * num_labels + labels[1], minlength=num_labels**2)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .iou import box_ious
+from wsl_plugins.structures.box_iou import box_ious
 
 
 def repeated_recall(

@@ -1,6 +1,5 @@
 """Boxes and classes of a test run as a file."""
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from mmengine.logging import MMLogger
 
 from wsl_plugins.evaluation.metrics.det_sample import detected_boxes
 from wsl_plugins.evaluation.metrics.wsol_sample import required
-from wsl_plugins.files.writing import atomic_write
+from wsl_plugins.files.formats.localization_file import write_predictions
 from wsl_plugins.registry import METRICS
 
 
@@ -78,8 +77,7 @@ class DumpLocalization(BaseMetric):
 
     def compute_metrics(self, results: list[tuple[str, dict]]) -> dict[str, float]:
         """Write the file; nothing but a line in the log."""
-        with atomic_write(self.out_file) as file:
-            file.write(json.dumps(dict(predictions=dict(results))).encode())
+        write_predictions(self.out_file, dict(results))
         MMLogger.get_current_instance().info(
             f'predictions of {len(results)} images in {self.out_file}'
         )

@@ -1,6 +1,5 @@
 """MaxBoxAcc and MaxBoxAccV2 as an evaluator of a test run."""
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +13,7 @@ from wsl_plugins.evaluation.functional.box_accuracy import (
     max_box_acc,
 )
 from wsl_plugins.evaluation.metrics.wsol_sample import evaluated_ious, warn_of_flat_maps
-from wsl_plugins.files.writing import atomic_write
+from wsl_plugins.files.writing import write_json
 from wsl_plugins.registry import METRICS
 
 
@@ -91,5 +90,4 @@ def write_box_curves(path: str | os.PathLike, curves: np.ndarray) -> None:
     """Write the accuracies (4, T) at every threshold as JSON."""
     content = {'thresholds': THRESHOLDS.tolist()}
     content.update(zip(CURVES, curves.tolist(), strict=True))
-    with atomic_write(path) as file:
-        file.write(json.dumps(content).encode())
+    write_json(path, content, indent=None)

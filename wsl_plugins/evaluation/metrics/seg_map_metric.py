@@ -12,6 +12,7 @@ from terminaltables import AsciiTable
 
 from wsl_plugins.evaluation.functional.mean_iou import class_ious, confusion_counts
 from wsl_plugins.registry import METRICS
+from wsl_plugins.structures import IGNORED
 
 
 def _read_mask(path: Path) -> np.ndarray:
@@ -82,9 +83,9 @@ class SegMapMetric(BaseMetric):
                 self.results.append(None)
                 continue
             truth = _read_mask(path)
-            background, ignored = truth == 0, truth == 255
+            background, ignored = truth == 0, truth == IGNORED
             truth = np.where(background, num_classes, truth - 1)
-            truth[ignored] = 255
+            truth[ignored] = IGNORED
             maps = sample['pred_sem_seg']['sem_seg'][0].cpu().numpy()
             try:
                 self.results.append(confusion_counts(maps, truth, num_classes + 1))

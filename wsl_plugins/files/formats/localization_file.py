@@ -1,4 +1,4 @@
-"""Reading the files of ``wsl_plugins.DumpLocalization``."""
+"""Boxes and best classes of images, one JSON file: see ``wsl_plugins.DumpLocalization``."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -7,6 +7,12 @@ import numpy as np
 
 from wsl_plugins.files import read_json, short
 from wsl_plugins.files.problems import summary
+from wsl_plugins.files.writing import write_json
+
+
+def write_predictions(path: str, predictions: dict[str, dict]) -> None:
+    """Write what was found in every image, by its id."""
+    write_json(path, dict(predictions=predictions), indent=None)
 
 
 def load_predictions(path: str) -> dict[str, dict]:

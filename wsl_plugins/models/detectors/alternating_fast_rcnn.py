@@ -1,30 +1,15 @@
 """Detector and Concrete DropBlock in turns, each with its own optimiser."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-
 from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
 from wsl_plugins.models.detectors.players import check_players
+from wsl_plugins.models.frozen import frozen
 from wsl_plugins.models.layers import ConcreteDropBlock
 from wsl_plugins.registry import MODEL_WRAPPERS, MODELS
 
 from mmdet.models.detectors import FastRCNN
-
-
-@contextmanager
-def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Parameters that receive no gradient inside; those that were frozen stay so after it."""
-    trained = [p for p in parameters if p.requires_grad]
-    for parameter in trained:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in trained:
-            parameter.requires_grad_(True)
 
 
 @MODELS.register_module()

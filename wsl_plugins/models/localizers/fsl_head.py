@@ -6,10 +6,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from wsl_plugins.registry import MODELS
+from wsl_plugins.structures import IGNORED
 
 from mmpretrain.structures import DataSample
-
-IGNORED = 255
 
 
 def mask_targets(masks: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

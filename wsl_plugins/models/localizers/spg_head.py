@@ -15,10 +15,10 @@ from wsl_plugins.models.localizers.localizer_head import (
     pick_maps,
 )
 from wsl_plugins.registry import MODELS
+from wsl_plugins.structures import IGNORED
 
 from mmpretrain.structures import DataSample
 
-UNSURE = 255
 MIN_FOREGROUND = 30
 
 
@@ -40,7 +40,7 @@ def guidance_masks(attention: Tensor, low: float, high: float) -> Tensor:
     object_ = attention > high
     few = object_.sum(dim=(1, 2), keepdim=True) < MIN_FOREGROUND
     near_peak = attention > 0.7 * attention.amax(dim=(1, 2), keepdim=True)
-    masks = torch.full_like(attention, UNSURE)
+    masks = torch.full_like(attention, IGNORED)
     masks[torch.where(few, near_peak, object_)] = 1
     masks[attention < low] = 0
     return masks
@@ -56,7 +56,7 @@ def guidance_loss(logits: Tensor, masks: Tensor) -> Tensor:
         logits: (N, H, W).
         masks: (N, H, W) of 0, 1 and 255.
     """
-    sure = masks != UNSURE
+    sure = masks != IGNORED
     count = sure.sum().float()
     all_reduce(count, op='mean')
     loss = F.binary_cross_entropy_with_logits(

@@ -6,9 +6,10 @@ Equations 16-17 and 21-23 of Li et al., ICCV 2019, over images of different size
 import torch
 from torch import Tensor
 
-from wsl_plugins.models.seg_heads.heat_map import IGNORE, detection_heat_map, heat_map_labels
+from wsl_plugins.models.seg_heads.heat_map import detection_heat_map, heat_map_labels
 from wsl_plugins.models.seg_heads.map_pixels import boxes_to_map, crop_maps
 from wsl_plugins.models.seg_heads.segmentation_prior import segmentation_prior
+from wsl_plugins.structures import IGNORED
 
 from mmdet.structures import SampleList
 
@@ -61,5 +62,5 @@ def pixel_labels(
             heat = detection_heat_map(image_boxes, found, image_labels, one.shape[1:])
             targets.append(heat_map_labels(heat, fraction))
         else:
-            targets.append(image_boxes.new_full(one.shape[1:], IGNORE))
+            targets.append(image_boxes.new_full(one.shape[1:], IGNORED))
     return targets

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from wsl_plugins.models.seg_heads.map_pixels import clip_to_map
 from wsl_plugins.models.seg_heads.top_fraction import top_count
+from wsl_plugins.structures import IGNORED
 
-IGNORE = 255
 _UNITS = 2**40
 
 
@@ -88,10 +88,10 @@ def heat_map_labels(maps: Tensor, fraction: float = 0.1) -> Tensor:
         >>> heat_map_labels(torch.tensor([[[0.9, 0.8, 0.1]], [[0.1, 0.2, 0.9]]]), 0.5)
         tensor([[  0, 255,   1]])
     """
-    if len(maps) > IGNORE:
-        raise ValueError(f'at most {IGNORE} maps, {IGNORE} marks ignored pixels; got {len(maps)}')
+    if len(maps) > IGNORED:
+        raise ValueError(f'at most {IGNORED} maps, {IGNORED} marks ignored pixels; got {len(maps)}')
     values, owner = maps.amax(dim=0), maps.argmax(dim=0)
-    labels = torch.full_like(owner, IGNORE)
+    labels = torch.full_like(owner, IGNORED)
     for channel in owner.unique():
         pixels = owner == channel
         mine = values[pixels]

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from wsl_plugins.models.frozen import frozen
 from wsl_plugins.models.seg_heads.seg_losses import (
     adversarial_loss,
     classifier_loss,
@@ -75,18 +76,15 @@ class MaskedClassifier(BaseModule):
             hook.remove()
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def fixed(self) -> Iterator[None]:
         """Within it no parameter takes part in a graph, and no statistics are updated."""
-        learned = [p for p in self.parameters() if p.requires_grad]
         training = [m for m in self.modules() if m.training]
-        self.requires_grad_(False)
         for module in training:
             module.training = False
         try:
-            yield
+            with frozen(self.parameters()):
+                yield
         finally:
-            for parameter in learned:
-                parameter.requires_grad = True
             for module in training:
                 module.training = True
 
@@ -100,7 +98,7 @@ class MaskedClassifier(BaseModule):
         """
         index, channel = masked_channels(labels, background=True)
         masks = maps[index, channel]
-        with self.frozen():
+        with self.fixed():
             logits = self(images, torch.cat([masks, 1 - masks]), index.repeat(2))
         return adversarial_loss(*logits.chunk(2), labels, index, channel)
 

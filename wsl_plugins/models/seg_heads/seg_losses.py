@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wsl_plugins.models.losses import image_bce
-from wsl_plugins.models.seg_heads.heat_map import IGNORE
 from wsl_plugins.models.seg_heads.top_fraction import top_count
+from wsl_plugins.structures import IGNORED
 
 
 def masked_channels(labels: Tensor, background: bool) -> tuple[Tensor, Tensor]:
@@ -146,6 +146,6 @@ def segmentation_loss(
     losses = []
     for one, target in zip(maps, targets, strict=True):
         log = one.float().clamp(min=eps).log()
-        total = F.nll_loss(log[None], target[None], ignore_index=IGNORE, reduction='sum')
-        losses.append(total / (target != IGNORE).sum().clamp(min=1))
+        total = F.nll_loss(log[None], target[None], ignore_index=IGNORED, reduction='sum')
+        losses.append(total / (target != IGNORED).sum().clamp(min=1))
     return torch.stack(losses).mean()

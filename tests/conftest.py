@@ -156,9 +156,10 @@ SDCN = dict(
 def make_sdcn(make_detector):
     """The small detector as ``SDCN``; keyword arguments are settings of the detector."""
 
-    def make(train=True, **settings):
+    def make(train=True, roi_head='wsl_plugins.SDCNRoIHead', **settings):
         init_default_scope('mmdet')  # as the runner does; heads name their loss plainly
-        return make_detector(std=0.1, detector={**copy.deepcopy(SDCN), **settings}, train=train)
+        detector = {**copy.deepcopy(SDCN), **settings}
+        return make_detector(std=0.1, detector=detector, train=train, type=roi_head)
 
     yield make
     init_default_scope('mmengine')

@@ -272,6 +272,11 @@ def test_boxes_beside_the_image(make_sdcn, make_batch):
     assert all(torch.isfinite(value) for value in logs.values())
 
 
+def test_another_roi_head_is_refused(make_sdcn):
+    with pytest.raises(ValueError, match='SDCN needs roi_head=.*SDCNRoIHead.*, got WSODRoIHead'):
+        make_sdcn(roi_head='wsl_plugins.WSODRoIHead')
+
+
 def test_other_optimisers_are_refused(make_sdcn, make_batch):
     model, batch = make_sdcn(), make_batch(SIZES, COUNTS, LABELS)
     sgd = dict(optimizer=dict(type='SGD', lr=0.1))

@@ -22,7 +22,7 @@ class SDCNRoIHead(WSODRoIHead):
 
     Li et al., "Weakly Supervised Object Detection With Segmentation Collaboration", ICCV 2019. The
     head of :class:`wsl_plugins.SDCN`, which makes the prior of the segmentation maps (equations
-    19-20) and, of the scores, the labels of the pixels (equations 21-23).
+    16-17) and, of the scores, the labels of the pixels (equations 21-23).
 
     Args:
         **kwargs: of :class:`WSODRoIHead`.

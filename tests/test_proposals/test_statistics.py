@@ -7,7 +7,7 @@ import pytest
 
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.ground_truth import Objects, coco_objects, voc_objects
-from wsl_plugins.proposals.statistics import best_iou, corloc_of_guesses, count_statistics, recall
+from wsl_plugins.proposals.statistics import corloc_of_guesses, count_statistics, recall
 
 BOX = [0, 0, 10, 10]
 
@@ -39,13 +39,18 @@ def slow_best_iou(boxes, objects):
     return best
 
 
-def test_best_iou_against_loop():
+def test_recall_against_loop():
     generator = np.random.default_rng(0)
     boxes, objects = (
         np.sort(generator.uniform(0, 50, (n, 2, 2)), axis=1).reshape(n, 4) for n in (40, 15)
     )
-    assert best_iou(boxes, objects) == pytest.approx(slow_best_iou(boxes, objects), rel=1e-6)
-    assert best_iou(np.zeros((0, 4)), objects).tolist() == [0] * 15
+    best = np.array(slow_best_iou(boxes.astype(np.float32).astype(float), objects))
+    thresholds = [0.1, 0.3, 0.5, 0.6, 0.7]
+    got = recall(ProposalFile.from_images({'a': boxes, 'b': []}), {'a': objects}, thresholds)
+    assert got == {t: (best >= t).mean() for t in thresholds}
+    assert 0 < got[0.7] < got[0.1] <= 1
+    without = recall(ProposalFile.from_images({'a': []}), {'a': objects}, [0.1])
+    assert without == {0.1: 0.0}
 
 
 def test_recall_by_hand():

@@ -48,7 +48,7 @@ def test_recall_against_loop():
     thresholds = [0.1, 0.3, 0.5, 0.6, 0.7]
     got = recall(ProposalFile.from_images({'a': boxes, 'b': []}), {'a': objects}, thresholds)
     assert got == {t: (best >= t).mean() for t in thresholds}
-    assert 0 < got[0.7] < got[0.1] <= 1
+    assert len(set(got.values())) > 2
     without = recall(ProposalFile.from_images({'a': []}), {'a': objects}, [0.1])
     assert without == {0.1: 0.0}
 

@@ -137,4 +137,6 @@ def load_pseudo_boxes(path: str, metadata: WSOLArrays) -> PseudoBoxes:
     if not len(order):
         raise ValueError(f'{path}: no box for any of {num} images')
     sizes = metadata.sizes if known.all() else sizes
+    if np.array_equal(order, np.arange(len(pseudo.boxes))):
+        order = slice(None)  # no second copy of all boxes
     return PseudoBoxes(sizes, starts_of(rows, num), pseudo.boxes[order], pseudo.scores[order])

@@ -1,5 +1,6 @@
 """A few arrays in the place of an object per image: for data sets of a million images."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,11 +23,18 @@ class TextArray(Sequence[str]):
 
     def __init__(self, texts: Sequence[str]) -> None:
         joined = ''.join(texts)
-        content = _encoded(joined)
+        content = encoded(joined)
         plain = len(content) == len(joined)
-        lengths = map(len, texts if plain else map(_encoded, texts))
+        lengths = map(len, texts if plain else map(encoded, texts))
         self._bytes = np.frombuffer(content, np.uint8)
         self._ends = np.cumsum(np.fromiter(lengths, np.int64, len(texts)))
+
+    @classmethod
+    def of_bytes(cls, content: bytearray, ends: array) -> 'TextArray':
+        """From the utf-8 of all texts, one after the other, and where each ends."""
+        found = cls(())
+        found._bytes, found._ends = np.frombuffer(content, np.uint8), np.array(ends, np.int64)
+        return found
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -48,7 +56,8 @@ class TextArray(Sequence[str]):
             start = stop
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """utf-8 of any text."""
     return text.encode('utf-8', 'surrogatepass')  # JSON may hold half a character
 
 

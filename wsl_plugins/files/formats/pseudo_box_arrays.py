@@ -3,14 +3,14 @@
 import math
 import os
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import eq
 
 import numpy as np
 
 from wsl_plugins.files import file_errors, read_json_rows, short
 from wsl_plugins.files.problems import raise_problems
-from wsl_plugins.structures.columns import starts_of
+from wsl_plugins.structures.columns import TextArray, encoded, starts_of
 
 ROUNDING = 1e-3  # pixels by which x + w may pass the border: sums of decimal fractions
 
@@ -20,7 +20,7 @@ class PseudoBoxArrays:
     """What :class:`PseudoBoxFile` holds in dicts, in arrays over N images and M boxes.
 
     Attributes:
-        image_ids (list[str]): Images in the file's order.
+        image_ids (Sequence[str]): Images in the file's order.
         sizes (np.ndarray): (N, 2) int64 width and height.
         rows (np.ndarray): (M,) int64, ascending: the image of each box, by its place.
         boxes (np.ndarray): (M, 4) float64 xyxy, exclusive ends.
@@ -35,7 +35,7 @@ class PseudoBoxArrays:
         ('001.Black_footed_Albatross/Black_Footed_Albatross_0009_34.jpg', array([ 82., 0., ...]))
     """
 
-    image_ids: list[str]
+    image_ids: Sequence[str]
     sizes: np.ndarray
     rows: np.ndarray
     boxes: np.ndarray
@@ -62,8 +62,8 @@ class PseudoBoxArrays:
         numbers, images = np.asarray(columns.numbers), np.asarray(columns.images)
         by_number = np.argsort(numbers, kind='stable')
         twice = (np.diff(numbers[by_number]) == 0).any()
-        names = sorted(columns.names)  # a set would need as much as all boxes
-        if twice or any(map(eq, names, names[1:])):
+        names = TextArray.of_bytes(columns.names, columns.ends)
+        if twice or _has_twins(names):
             raise ValueError('an image stands there twice')
         unknown = images[~np.isin(images, numbers)]
         if len(unknown):
@@ -74,7 +74,7 @@ class PseudoBoxArrays:
             order = np.argsort(rows, kind='stable')
             rows, values = rows[order], values[order]
         return cls(
-            columns.names,
+            names,
             np.asarray(columns.sizes).reshape(-1, 2),
             rows,
             values[:, :4],
@@ -113,7 +113,8 @@ class _Columns:
 
     def __init__(self) -> None:
         self.numbers = array('q')
-        self.names: list[str] = []
+        self.names = bytearray()
+        self.ends = array('q')
         self.sizes = array('q')
         self.images = array('q')
         self.values = array('d')  # x1, y1, x2, y2, class and score of each box
@@ -121,13 +122,20 @@ class _Columns:
     def image(self, row: dict) -> None:
         self.sizes.extend((int(row['width']), int(row['height'])))
         self.numbers.append(_integer(row, 'id'))
-        self.names.append(row['file_name'])
+        self.names += encoded(row['file_name'])
+        self.ends.append(len(self.names))
 
     def box(self, row: dict) -> None:
         x, y, w, h = map(float, row['bbox'])
         label, score = int(row['category_id']), float(row.get('score', math.nan))
         self.values.extend((x, y, x + w, y + h, label, score))
         self.images.append(_integer(row, 'image_id'))
+
+
+def _has_twins(names: Sequence[str]) -> bool:
+    """Whether a name stands there twice; a set of all would need as much as all boxes."""
+    hashes = np.fromiter(map(hash, names), np.int64, len(names))
+    return len(np.unique(hashes)) < len(names) and len(set(names)) < len(names)
 
 
 def _integer(row: dict, key: str) -> int:

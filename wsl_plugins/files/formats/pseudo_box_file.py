@@ -93,11 +93,12 @@ class PseudoBoxFile:
                 not finite, has no area or leaves its image.
         """
         arrays = PseudoBoxArrays.load(path)
-        starts = starts_of(arrays.rows, len(arrays.image_ids)).tolist()
-        spans = list(zip(arrays.image_ids, starts[:-1], starts[1:], strict=True))
+        ids = list(arrays.image_ids)
+        starts = starts_of(arrays.rows, len(ids)).tolist()
+        spans = list(zip(ids, starts[:-1], starts[1:], strict=True))
         columns = (arrays.boxes, arrays.labels, arrays.scores)
         parts = ({i: column[first:end] for i, first, end in spans} for column in columns)
-        sizes = dict(zip(arrays.image_ids, map(tuple, arrays.sizes.tolist()), strict=True))
+        sizes = dict(zip(ids, map(tuple, arrays.sizes.tolist()), strict=True))
         return cls(sizes, *parts, arrays.classes, arrays.info)
 
     @classmethod

@@ -82,6 +82,7 @@ class WSOLArrays:
             raise ValueError(f'{folder}: {summary(problems, "problem")}')
         chosen = np.fromiter(map(known.__getitem__, ids), np.int64, len(ids))
         order, places = places_of(rows, chosen, len(known))
+        del known  # a dict of all images, as large as everything else
         return cls(
             folder,
             TextArray(ids),

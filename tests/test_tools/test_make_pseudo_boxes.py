@@ -173,7 +173,7 @@ def test_bad_input_of_ddt(data, tmp_path, error):
     assert '--backbone needs --weights and --layer' in error(
         'ddt', '--backbone', 'resnet18', *place
     )
-    assert 'needed weights are missing' in error(*ddt_args(data, out, '--backbone', 'resnet50'))
+    assert 'missing weights: ' in error(*ddt_args(data, out, '--backbone', 'resnet50'))
     assert '--batch-size must be at least 1, got 0' in error(
         *ddt_args(data, out, '--batch-size', 0)
     )

@@ -163,12 +163,14 @@ def test_publish(call, config, shapes, tmp_path):
     status, text, error = call('publish', path, path, '--config', config)
     assert status == 1 and 'would overwrite the checkpoint' in error
     del content['state_dict']['roi_head.mil_head.fc_det.bias']
+    needed = sum(not name.endswith('num_batches_tracked') for name in shapes)
     torch.save(content, path)
     status, text, error = call('publish', path, out, '--config', config)
     assert (status, text, out.exists()) == (1, '', False)
     assert error == (
-        f'publish: error: {path}: 1 of the {len(shapes)} weights of the model are missing, the '
-        'first: roi_head.mil_head.fc_det.bias\n'
+        f'publish: error: {path}: of {needed} needed weights: 1 missing weight: '
+        'roi_head.mil_head.fc_det.bias | '
+        '2 unexpected weights: seg_head.conv.weight; classifier.fc.bias\n'
     )
 
 

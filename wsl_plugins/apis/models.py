@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from mmengine.registry import MODELS
 from torch import nn
 
-from wsl_plugins.checkpoints import read_checkpoint
+from wsl_plugins.checkpoints import MisfitError, load_fitting, read_checkpoint
 
 
 def read_config(config: str | os.PathLike | Config) -> Config:
@@ -65,23 +65,11 @@ def build_model(cfg: Config, weights: str | os.PathLike, device: str = 'cpu') ->
         model = MODELS.build(cfg.model)
     except (KeyError, TypeError, AssertionError) as error:
         raise ValueError(f'the model of the config cannot be built: {error}') from error
-    state, own = checkpoint.weights, model.state_dict()
-    missing = [k for k in own if k not in state and not k.endswith('num_batches_tracked')]
-    if missing:
-        raise ValueError(
-            f'{weights}: not of this config: {len(missing)} of {len(own)} weights are missing, the '
-            f'first: {missing[0]} (the file starts with {next(iter(state))})'
-        )
-    for key in own.keys() & state.keys():
-        if own[key].shape != state[key].shape:
-            raise ValueError(
-                f'{weights}: not of this config: {key} has shape {tuple(state[key].shape)}, the '
-                f'model needs {tuple(own[key].shape)}'
-            )
-    left = [key for key in state if key not in own]
-    if left:
-        print_log(f'{weights}: {len(left)} weights are left out, the first: {left[0]}', 'current')
-    model.load_state_dict(state, strict=False)
+    fit = load_fitting(model, checkpoint.weights)
+    if not fit.complete:
+        raise MisfitError(f'{weights}: not of this config: {fit}')
+    if fit.unexpected:
+        print_log(f'{weights}: {fit}', 'current')
     meta = checkpoint.meta.get('dataset_meta')
     meta = meta if isinstance(meta, dict) else {}
     model.dataset_meta = {str(key).lower(): value for key, value in meta.items()}

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wsl_plugins.checkpoints.fit import MisfitError, compare
+
 
 def keep_model_weights(
     weights: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]
@@ -17,7 +19,7 @@ def keep_model_weights(
         shapes: of the weights of the model (:func:`wsl_plugins.checkpoints.model_shapes`).
 
     Raises:
-        ValueError: A weight of the model is missing (but for counters of batches), or has another
+        MisfitError: A weight of the model is missing (but for counters of batches), or has another
             shape.
 
     Example:
@@ -25,21 +27,10 @@ def keep_model_weights(
         >>> keep_model_weights(weights, {'fc.bias': torch.Size([2])})
         {'fc.bias': tensor([0., 0.])}
     """
-    missing = [
-        name for name in shapes if name not in weights and not name.endswith('.num_batches_tracked')
-    ]
-    if missing:
-        raise ValueError(
-            f'{len(missing)} of the {len(shapes)} weights of the model are missing, the first: '
-            f'{missing[0]}'
-        )
-    kept = {name: weights[name] for name in shapes if name in weights}
-    for name, weight in kept.items():
-        if weight.shape != shapes[name]:
-            raise ValueError(
-                f'{name} has shape {tuple(weight.shape)}, the model needs {tuple(shapes[name])}'
-            )
-    return kept
+    fit = compare(weights, shapes)
+    if not fit.complete:
+        raise MisfitError(fit)
+    return {name: weights[name] for name in shapes if name in weights}
 
 
 def tensors_in(content: Any) -> Iterator[Tensor]:

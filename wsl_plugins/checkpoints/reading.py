@@ -14,6 +14,7 @@ import torch
 from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
 from torch import Tensor
 
+from wsl_plugins.checkpoints.fit import MisfitError
 from wsl_plugins.checkpoints.safe_load import load_torch
 from wsl_plugins.files import load_pickle
 
@@ -25,7 +26,7 @@ class Checkpoint:
     """The weights of a file, and the other entries beside them.
 
     Args:
-        weights: tensors by name; a prefix ``module.`` of all is taken off.
+        weights: tensors by name; a prefix ``module.`` is taken off.
         others: optimiser state, number of steps, ... by name; without ``meta``.
         meta: the entry ``meta`` of mmengine's checkpoints. Default: empty.
     """
@@ -117,9 +118,21 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file of weights')
-    content = _load(path)
+    return weights_in(_load(path), path)
+
+
+def weights_in(content: Any, path: str | os.PathLike) -> Checkpoint:
+    """The weights in the content of a file, see :func:`read_checkpoint`.
+
+    Args:
+        content: what the file holds.
+        path: the file, for messages.
+
+    Raises:
+        MisfitError: It holds no weights.
+    """
     if not isinstance(content, Mapping):
-        raise ValueError(f'{path}: no weights: holds a {type(content).__name__}, not a dict')
+        raise MisfitError(f'{path}: no weights: holds a {type(content).__name__}, not a dict')
     others: dict[str, Any] = {}
     for name in STATE:
         if isinstance(content.get(name), Mapping):
@@ -132,10 +145,9 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
             value = torch.from_numpy(value.copy())
         (weights if torch.is_tensor(value) else others)[str(key)] = value
     if not weights:
-        raise ValueError(
+        raise MisfitError(
             f'{path}: no weights: no tensor in it, nor in an entry {" or ".join(STATE)}'
         )
-    if all(key.startswith('module.') for key in weights):
-        weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     meta = others.pop('meta', None)
     return Checkpoint(weights, others, meta if isinstance(meta, Mapping) else {})

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from torch import nn
 
-from wsl_plugins.checkpoints import read_checkpoint
+from wsl_plugins.checkpoints import MisfitError, load_fitting, read_checkpoint
 
 
 def file_sha256(path: str | os.PathLike) -> str:
@@ -31,25 +31,14 @@ def load_weights(model: nn.Module, path: str | os.PathLike, needed: Collection[s
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file holds no weights, needed ones are missing, or a shape differs.
+        ValueError: The file holds no weights.
+        MisfitError: Needed weights are missing, or their shape differs.
     """
     state = read_checkpoint(path).weights
     own = model.state_dict()
     prefixed = {f'backbone.{key}': value for key, value in state.items()}
     if len(own.keys() & prefixed.keys()) > len(own.keys() & state.keys()):
         state = prefixed
-    needed = [key for key in needed if not key.endswith('num_batches_tracked')]
-    missing = [key for key in needed if key not in state]
-    if missing:
-        raise ValueError(
-            f'{path}: {len(missing)} of {len(needed)} needed weights are missing, the first: '
-            f'{missing[0]} (the file starts with {next(iter(state))})'
-        )
-    for key in needed:
-        if own[key].shape != state[key].shape:
-            raise ValueError(
-                f'{path}: {key} has shape {tuple(state[key].shape)}, the model needs '
-                f'{tuple(own[key].shape)}'
-            )
-    used = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
-    model.load_state_dict(used, strict=False)
+    fit = load_fitting(model, state, needed)
+    if not fit.complete:
+        raise MisfitError(f'{path}: not of this model: {fit}')

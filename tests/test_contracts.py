@@ -68,6 +68,7 @@ PLUMBING = {
     'PackWSOLInputs',
     'PlayerOptimWrapperConstructor',
     'SeedByEpochHook',
+    'StartingPointHook',
     'TransformWithProposals',
 }
 
@@ -88,6 +89,7 @@ WITHOUT_TENSORS = {
     'PlayerOptimWrapperConstructor',
     'SeedByEpochHook',
     'SequentialBatchHook',
+    'StartingPointHook',
 }
 
 
@@ -119,7 +121,14 @@ def test_each_is_tested(registered):
 
 # what tools put into a config (wsol_search.py, test.py --out and --dump-score-maps, train.py),
 # and a hook for those who want it (docs/faq.md)
-BY_TOOLS = {'BoxAcc', 'DumpPredictions', 'DumpScoreMaps', 'MissedValidationHook', 'SeedByEpochHook'}
+BY_TOOLS = {
+    'BoxAcc',
+    'DumpPredictions',
+    'DumpScoreMaps',
+    'MissedValidationHook',
+    'SeedByEpochHook',
+    'StartingPointHook',
+}
 
 
 def test_each_is_in_a_config(registered):

@@ -14,7 +14,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
-from wsl_plugins.checkpoints import CheckpointError, refuse_code
+from wsl_plugins.checkpoints import CheckpointError, MisfitError, refuse_code
+from wsl_plugins.engine.hooks import StartingPointHook
 
 
 def fail(message: str) -> NoReturn:
@@ -23,7 +24,7 @@ def fail(message: str) -> NoReturn:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call ``main``; checkpoints that are damaged or hold code end the program with one line.
+    """Call ``main``; checkpoints that do not fit, are damaged or hold code end it with one line.
 
     Processes leave their group at the end, as torch asks. Without it one of two, whose training was
     complete, was once seen to abort while the program ended.
@@ -31,6 +32,8 @@ def run(main: Callable[[], None]) -> None:
     refuse_code()
     try:
         main()
+    except MisfitError as error:
+        fail(str(error))
     except (CheckpointError, pickle.UnpicklingError) as error:
         reason = ' '.join(str(error).split())
         fail(f'{reason[:600]} (a trusted file: TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1)')
@@ -103,8 +106,15 @@ def join_cpu_processes(cfg: Config) -> None:
     cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
 
 
-def build_runner(cfg: Config) -> Runner:
-    """Build the runner of the config; ``runner_type`` names another class than ``Runner``."""
+def build_runner(cfg: Config, allow_partial: bool = False) -> Runner:
+    """Build the runner of the config; ``runner_type`` names another class than ``Runner``.
+
+    What it starts from is checked (:class:`StartingPointHook`).
+    """
+    if cfg.get('load_from'):
+        check_file(cfg.load_from, 'checkpoint')
     if cfg.launcher != 'none' and get_device() == 'cpu':
         join_cpu_processes(cfg)
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner.register_hook(StartingPointHook(allow_partial))
+    return runner

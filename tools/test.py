@@ -94,6 +94,12 @@ def main() -> None:
         '--wait-time', type=float, default=2, help='seconds per shown image (default: 2)'
     )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    parser.add_argument(
+        '--allow-partial',
+        action='store_true',
+        help='test with the weights that fit where the checkpoint lacks some of the model '
+        '(default: an error); the others are as the config initialises them',
+    )
     args = parse_args(parser)
     setup_cache_size_limit_of_dynamo()
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
@@ -113,6 +119,7 @@ def main() -> None:
         check_file(args.checkpoint, 'checkpoint')
     cfg = load_config(args)
     cfg.load_from = args.checkpoint or cfg.get('load_from')
+    cfg.resume = False
 
     if args.tta and args.dump_score_maps is not None:
         fail('--dump-score-maps does not go with --tta')
@@ -120,7 +127,7 @@ def main() -> None:
         show_results(cfg, args.show, args.show_dir, args.wait_time)
     if args.tta:
         use_tta(cfg, args.config)
-    runner = build_runner(cfg)
+    runner = build_runner(cfg, args.allow_partial)
     if args.out is not None:
         runner.test_evaluator.metrics.append(DumpPredictions(args.out, args.out_top))
     if args.dump_score_maps is not None:
@@ -129,7 +136,7 @@ def main() -> None:
     if args.dump_localization is not None:
         check_image_ids(runner, '--dump-localization')
         runner.test_evaluator.metrics.append(DumpLocalization(args.dump_localization))
-    if cfg.load_from is None:
+    if cfg.load_from is None or args.allow_partial:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         model.init_weights()
     runner.test()

@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, init_default_scope
 from runner_cli import check_file, run
 
+from wsl_plugins.apis.models import build_model
+from wsl_plugins.checkpoints import fetch
 from wsl_plugins.models.detectors import SDCN
 from wsl_plugins.visualization import detection_panels
 
 import mmcv
-from mmdet.apis import init_detector
 
 
 def parse_args() -> argparse.Namespace:
@@ -88,8 +89,10 @@ def main() -> None:
     cfg = Config.fromfile(args.config)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    model = init_detector(cfg, args.checkpoint, device=args.device)
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    model = build_model(cfg, fetch(args.checkpoint), args.device)
     dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
+    model.dataset_meta = model.dataset_meta or dataset.metainfo
     step = max(1, len(dataset) // args.num)
     out = Path(args.out)
     for index in list(range(0, len(dataset), step))[: args.num]:

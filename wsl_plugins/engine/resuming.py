@@ -1,8 +1,12 @@
-"""Which checkpoint a training that was stopped goes on from."""
+"""Which checkpoint a training that was stopped goes on from, and how far it is."""
 
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 PATTERNS = ('epoch_*.pth', 'iter_*.pth')
 
@@ -64,3 +68,34 @@ def what_is_damaged(path: str | os.PathLike) -> str | None:
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
         return f'damaged: {error}'
     return broken and f'damaged: check sum of {broken}'
+
+
+def lacks_of_training(checkpoint: Mapping[str, Any], schedules: bool) -> list[str]:
+    """What mmengine needs to resume a training and a checkpoint does not have.
+
+    Args:
+        checkpoint (Mapping): Content of the file.
+        schedules (bool): Whether the training has parameter schedulers.
+
+    Example:
+        >>> lacks_of_training(dict(state_dict={}, meta=dict(epoch=3, iter=60)), schedules=False)
+        ['optimizer', 'message_hub']
+    """
+    meta = checkpoint.get('meta')
+    meta = meta if isinstance(meta, Mapping) else {}
+    lacks = [f'meta.{key}' for key in ('epoch', 'iter') if not isinstance(meta.get(key), int)]
+    entries = ['optimizer', 'message_hub', *(['param_schedulers'] if schedules else [])]
+    return [*lacks, *(key for key in entries if key not in checkpoint)]
+
+
+def progress(runner: Runner) -> tuple[str, int, int]:
+    """How far a training is.
+
+    Returns:
+        tuple[str, int, int]: What it counts, 'epoch' or (in a loop by iterations) 'iteration';
+            how many are done, and how many there are to do.
+    """
+    loop = runner.train_loop
+    if isinstance(loop, IterBasedTrainLoop):
+        return 'iteration', loop.iter, loop.max_iters
+    return 'epoch', loop.epoch, loop.max_epochs

@@ -3,5 +3,6 @@
 from wsl_plugins.engine.hooks.missed_validation_hook import MissedValidationHook
 from wsl_plugins.engine.hooks.seed_by_epoch_hook import SeedByEpochHook
 from wsl_plugins.engine.hooks.sequential_batch_hook import SequentialBatchHook
+from wsl_plugins.engine.hooks.starting_point_hook import StartingPointHook
 
-__all__ = ['MissedValidationHook', 'SeedByEpochHook', 'SequentialBatchHook']
+__all__ = ['MissedValidationHook', 'SeedByEpochHook', 'SequentialBatchHook', 'StartingPointHook']

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import Runner
 
+from wsl_plugins.engine.resuming import progress
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.registry import HOOKS
 
@@ -34,19 +35,16 @@ class MissedValidationHook(Hook):
         loop = runner.train_loop
         done = [_read(runner.work_dir) if is_main_process() else None]
         broadcast_object_list(done)
-        if _step(runner) == 0:
+        unit, step, last = progress(runner)
+        if step == 0:
             if is_main_process():
                 Path(runner.work_dir, NOTE).unlink(missing_ok=True)
             return
-        step = _step(runner)
         if runner.val_loop is None or (done[0] is not None and done[0] >= step):
             return
         loop._decide_current_val_interval()
-        by_iter = isinstance(loop, IterBasedTrainLoop)
-        last = loop.max_iters if by_iter else loop.max_epochs
         if step >= loop.val_begin and (step % loop.val_interval == 0 or step == last):
-            what = f'{"iteration" if by_iter else "epoch"} {step}'
-            runner.logger.info(f'The validation after {what} is missing, it comes first.')
+            runner.logger.info(f'The validation after {unit} {step} is missing, it comes first.')
             runner.val_loop.run()
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
@@ -55,12 +53,7 @@ class MissedValidationHook(Hook):
             return  # validation alone
         if is_main_process():
             with atomic_write(Path(runner.work_dir, NOTE)) as file:
-                file.write(str(_step(runner)).encode())
-
-
-def _step(runner: Runner) -> int:
-    """Finished epochs, or iterations in a loop by iterations."""
-    return runner.iter if isinstance(runner.train_loop, IterBasedTrainLoop) else runner.epoch
+                file.write(str(progress(runner)[1]).encode())
 
 
 def _read(folder: str | os.PathLike) -> int | None:

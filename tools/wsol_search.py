@@ -20,6 +20,7 @@ from wsl_plugins.search import (
     training_config,
 )
 from wsl_plugins.search.figure import draw_report
+from wsl_plugins.search.parameters import check_space
 from wsl_plugins.search.protocol import read_config
 from wsl_plugins.search.report import (
     HEADER,
@@ -31,7 +32,6 @@ from wsl_plugins.search.report import (
     write_csv,
     write_scores,
 )
-from wsl_plugins.search.spaces import check_space
 from wsl_plugins.search.trials import open_trials, status_line
 
 TOOLS = Path(__file__).resolve().parent

@@ -34,9 +34,9 @@ from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
 from wsl_plugins.pseudo_boxes.imports import import_boxes
 from wsl_plugins.pseudo_boxes.statistics_files import load_statistics, save_statistics
+from wsl_plugins.search import read_space
 from wsl_plugins.search.report import read_scores
 from wsl_plugins.search.runs import read_test_metrics, training_result
-from wsl_plugins.search.spaces import read_space
 from wsl_plugins.structures.localization_mask import read_localization_mask
 from wsl_plugins.visualization.report.curves import charts_of
 from wsl_plugins.visualization.report.logs import read_folders

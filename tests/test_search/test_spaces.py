@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from wsl_plugins.search import NumberedRandomSampler, read_space, table5_space
-from wsl_plugins.search.spaces import apply, check_space, cutmix_alpha, draw
+from wsl_plugins.search.parameters import apply, check_space, draw
+from wsl_plugins.search.spaces import cutmix_alpha
 
 PIECES = {
     'HaS': dict(type='wsl_plugins.HideAndSeek'),

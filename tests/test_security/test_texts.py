@@ -16,8 +16,8 @@ from wsl_plugins.files.formats.voc import read_xml
 from wsl_plugins.proposals.convert import read_any
 from wsl_plugins.proposals.ground_truth import voc_objects
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
+from wsl_plugins.search import read_space
 from wsl_plugins.search.report import read_scores
-from wsl_plugins.search.spaces import read_space
 from wsl_plugins.visualization.report import build_report
 
 JSON_READERS = (

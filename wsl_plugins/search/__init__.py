@@ -11,8 +11,11 @@ except ImportError as error:
 
 from .closing import analyse_test, close_search, evaluate_once
 from .overrides import override
+from .parameters import Parameter
 from .protocol import training_config
-from .spaces import NumberedRandomSampler, Parameter, read_space, table5_space
+from .sampler import NumberedRandomSampler
+from .space_file import read_space
+from .spaces import table5_space
 from .study import Study, start_study
 from .trials import run_trials
 

@@ -17,8 +17,9 @@ from optuna.trial import FrozenTrial, TrialState
 from wsl_plugins.files import read_json
 from wsl_plugins.files.writing import write_json
 
+from .parameters import Parameter
 from .protocol import config_text, write_config
-from .spaces import NumberedRandomSampler, Parameter
+from .sampler import NumberedRandomSampler
 
 METRIC = 'wsol/MaxBoxAccV2'
 

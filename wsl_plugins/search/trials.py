@@ -9,9 +9,9 @@ from typing import IO
 
 from optuna.trial import FrozenTrial, TrialState
 
+from .parameters import Parameter, apply, draw
 from .protocol import training_config, write_config
 from .runs import command, is_converged, last_checkpoint, run_logged, training_result
-from .spaces import Parameter, apply, draw
 from .study import Claim, Study
 
 

@@ -9,8 +9,8 @@ import pytest
 from optuna.trial import TrialState
 
 from wsl_plugins.search import Study
+from wsl_plugins.search.locks import JournalLock
 from wsl_plugins.search.runs import read_test_metrics, training_result
-from wsl_plugins.search.study import JournalLock
 
 TRIALS = 20
 CONFIG = """

@@ -8,8 +8,8 @@ import pytest
 from optuna.trial import TrialState
 
 from wsl_plugins.search import Study, analyse_test, close_search, evaluate_once
+from wsl_plugins.search.locks import take_lock
 from wsl_plugins.search.report import read_scores
-from wsl_plugins.search.study import take_lock
 
 FAKE = Path(__file__).parent / 'fake_tools'
 TRAIN, TEST = FAKE / 'train.py', FAKE / 'test.py'

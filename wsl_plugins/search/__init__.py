@@ -9,7 +9,7 @@ try:
 except ImportError as error:
     raise ImportError("the search needs Optuna: pip install 'wsl_plugins[search]'") from error
 
-from .closing import analyse_test, close_search, evaluate_once
+from .closing import close_search
 from .overrides import override
 from .parameters import Parameter
 from .protocol import training_config
@@ -17,6 +17,7 @@ from .sampler import NumberedRandomSampler
 from .space_file import read_space
 from .spaces import table5_space
 from .study import Study, start_study
+from .testing import analyse_test, evaluate_once
 from .trials import run_trials
 
 __all__ = [

@@ -15,6 +15,8 @@ from wsl_plugins.files import file_errors, read_text
 
 from .protocol import LOSS
 
+Script = str | os.PathLike
+
 
 class TrainingResult(NamedTuple):
     """Last validation of a run and the mean training loss over its last epoch."""
@@ -24,7 +26,7 @@ class TrainingResult(NamedTuple):
     val: dict[str, Any]
 
 
-def command(launcher: str | None, script: str | os.PathLike, args: Sequence[Any]) -> list[str]:
+def command(launcher: str | None, script: Script, args: Sequence[Any]) -> list[str]:
     """Command line of ``script`` with ``args``, behind the words of ``launcher``.
 
     ``torchrun`` (of this Python), ``srun`` and ``mpirun``/``mpiexec`` also give the script its

@@ -1,9 +1,7 @@
 """A study: its folder, its trials, and who runs which of them."""
 
-import fcntl
 import json
 import os
-import socket
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,50 +15,13 @@ from optuna.trial import FrozenTrial, TrialState
 from wsl_plugins.files import read_json
 from wsl_plugins.files.writing import write_json
 
+from .locks import JournalLock, take_lock
 from .parameters import Parameter
 from .protocol import config_text, write_config
+from .runs import last_checkpoint
 from .sampler import NumberedRandomSampler
 
 METRIC = 'wsol/MaxBoxAccV2'
-
-
-def take_lock(path: Path, wait: bool = False) -> IO | None:
-    """Open and lock a file; None when another process holds it (unless ``wait``).
-
-    The lock ends with the last process that has the file open, however it ended. The file tells
-    host and process for the reader.
-    """
-    file = open(path, 'a+')
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        file.close()
-        return None
-    file.truncate(0)
-    file.write(f'{socket.gethostname()} {os.getpid()}\n')
-    file.flush()
-    return file
-
-
-class JournalLock:
-    """Lock of a journal file that ends with its process.
-
-    Optuna's own locks are files that stay when a process is killed: others wait 30 seconds for
-    them, and for ever where the path of the journal is relative.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file: IO | None = None
-
-    def acquire(self) -> bool:
-        """Wait for the lock and take it."""
-        self.file = take_lock(self.path, wait=True)
-        return True
-
-    def release(self) -> None:
-        """Let others have it."""
-        self.file.close()
 
 
 class Claim(NamedTuple):
@@ -106,6 +67,19 @@ class Study:
 
     def trial_folder(self, number: int) -> Path:
         return self.folder / 'trials' / f'{number:04d}'
+
+    def checkpoint_of(self, training: Path) -> str:
+        """Last checkpoint of a training, relative to the folder of the study.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        checkpoint = last_checkpoint(training)
+        if checkpoint is None or not checkpoint.is_file():
+            raise FileNotFoundError(
+                f'{training}: no last checkpoint there; it is what `test` evaluates'
+            )
+        return str(checkpoint.relative_to(self.folder))
 
     def claim(self) -> Claim | None:
         """Take a trial that a dead process left, else the next new one; None when none is left."""

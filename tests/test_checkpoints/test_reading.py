@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.runner import CheckpointLoader
 
-from wsl_plugins.checkpoints import fetch, read_checkpoint, reading
+from wsl_plugins.checkpoints import fetch, read_checkpoint, reading, refuse_code
 
 WEIGHTS = {'fc.weight': torch.arange(6.0).reshape(2, 3), 'fc.bias': torch.tensor([1.0, 2.0])}
 
@@ -51,6 +53,18 @@ def test_layouts_of_files(tmp_path):
     found = read_checkpoint(path)
     same(found.weights)
     assert list(found.others) == ['cfg']
+
+
+def test_history_is_passed_over_in_a_tool_that_resumes(tmp_path):
+    """Tools allow the history for the whole process; here it still is no part of the weights."""
+    path = tmp_path / 'epoch_1.pth'
+    hub = dict(history=HistoryBuffer([1.0, 2.0], [1, 1]))
+    torch.save(dict(state_dict=WEIGHTS, message_hub=hub), path)
+    same(read_checkpoint(path).weights)
+    refuse_code()
+    same(read_checkpoint(path).weights)
+    found = CheckpointLoader.load_checkpoint(str(path))
+    assert found['message_hub']['history'].data[0].tolist() == [1.0, 2.0]
 
 
 def test_bad_files(tmp_path):

@@ -12,6 +12,9 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope, init_default_scope
+from mmengine.runner import Runner
+
+from wsl_plugins.checkpoints import MisfitError
 
 pytest.importorskip('mmpretrain')
 ROOT = Path(__file__).parents[2]
@@ -201,6 +204,18 @@ def test_a_training_that_is_done(tool, home):
     del done['state_dict']['head.fc.bias']
     message, _ = tool('train', done, 'resume', config='tiny.py')
     assert 'not of this config: of 102 needed weights: 1 missing weight: head.fc.bias' in message
+
+
+def test_in_a_config(home, state):
+    """For tools that load what fits and go on."""
+    torch.save(detector(state), home / 'start.pth')
+    cfg = Config.fromfile(home / 'tiny.py')
+    cfg.merge_from_dict(dict(work_dir=str(home / 'work'), load_from=str(home / 'start.pth')))
+    cfg.custom_hooks = [dict(type='wsl_plugins.StartingPointHook')]
+    with pytest.raises(MisfitError, match='not of this config: .* 2 missing weights: head'):
+        Runner.from_cfg(cfg).test()
+    cfg.custom_hooks[0].allow_partial = True
+    assert 'accuracy/top1' in Runner.from_cfg(cfg).test()
 
 
 def test_as_commands(home, state, tmp_path):

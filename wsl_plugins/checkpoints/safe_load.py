@@ -3,7 +3,8 @@
 import os
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,30 @@ def load_torch(
         raise FileNotFoundError(f'{path}: no such file of weights')
     try:
         _check_size(path)
-        with torch.serialization.safe_globals(known):
+        with _allowed(known):
             return torch.load(path, map_location=map_location, weights_only=True)
     except (*DAMAGED, OSError, struct.error, zipfile.BadZipFile) as error:
         raise CheckpointError(f'{path}: no weights: {reason_of(error)}') from error
+
+
+@contextmanager
+def _allowed(known: list[Callable | tuple[Callable, str]]) -> Iterator[None]:
+    """Allow names in torch's files. Where one is allowed for the whole process as something else
+    (:func:`wsl_plugins.checkpoints.refuse_code`), torch would take either."""
+    before = torch.serialization.get_safe_globals()
+    names = {_name(one) for one in known}
+    torch.serialization.clear_safe_globals()
+    others = [one for one in before if _name(one) not in names]
+    torch.serialization.add_safe_globals([*others, *known])
+    try:
+        yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+
+def _name(one: Callable | tuple[Callable, str]) -> str:
+    return one[1] if isinstance(one, tuple) else f'{one.__module__}.{one.__qualname__}'
 
 
 def _check_size(path: Path) -> None:

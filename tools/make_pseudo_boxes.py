@@ -158,7 +158,9 @@ def main() -> int:
 
 
 def report(out: str, info: dict) -> None:
-    """Print the counts of a file."""
+    """Print the counts of a file, and how its source was read."""
+    if info.get('read'):
+        print(f'{info["source"]}: {info["read"]}')
     print(f'{out}: {info["boxes"]} boxes of {info["images"]} images')
     for key, text in (
         ('images_without_boxes', 'images have no box'),

@@ -34,6 +34,17 @@ def coco(boxes):
 
 
 CONTENTS = [
+    (
+        'b.csv',
+        'XMin;YMin;XMax;YMax;Image ID\n1;2;11;9,5;x/my image 1.jpg\n0;0;8;8;x/2.jpg\n'
+        '1;1;2;2;x/2.jpg\n',
+        'csv',
+    ),
+    (
+        'b.txt',
+        'image x0 y0 x1 y1\nx/my image 1.jpg 1 2 11 9.5\nx/2.jpg 0 0 8 8\nx/2.jpg 1 1 2 2\n',
+        'c2am',
+    ),
     ('b.txt', 'x/my image 1.jpg 1 2 11 9.5\nx/2.jpg 0 0 8 8\n\nx/2.jpg 1 1 2 2\n', 'c2am'),
     ('b.json', {IDS[0]: [1, 2, 11, 9.5], IDS[1]: [[0, 0, 8, 8], [1, 1, 2, 2]]}, 'c2am'),
     (
@@ -59,6 +70,10 @@ def test_formats(load, name, content, file_format):
 def test_scores(load):
     lines = f'{IDS[0]},1,2,11,9,0.25\n{IDS[1]},0,0,8,8,1e-3'
     assert load('b.csv', lines, 'csv').scores[IDS[0]].tolist() == [0.25]
+    named = 'score,image,x0,y0,x1,y1\n0.5,' + lines.replace('\n', '\n0.75,').replace(',0.25', '')
+    result = load('b.csv', named.replace(',1e-3', ''), 'csv')
+    assert [result.scores[i].tolist() for i in IDS] == [[0.5], [0.75]]
+    assert result.info['read'] == 'columns separated by ","'
     content = coco([(5, [1, 2, 10, 7], dict(score=0.5)), (3, [0, 0, 8, 8], {})])
     assert load('b.json', content, 'coco').scores[IDS[0]].tolist() == [0.5]
 
@@ -95,7 +110,7 @@ def test_missing_and_unknown_images(load):
         ('b.json', {'a': [1, 2, 3]}, 'c2am', "b.json: image 'a': a box is 4 numbers"),
         ('b.json', {'a': 7}, 'c2am', "b.json: image 'a': a box is 4 numbers, got 7"),
         ('b.csv', 'a,1,2,3,4,5,6', 'csv', 'b.csv:1: 5 or 6 fields are needed, got 7'),
-        ('b.csv', 'id,x,y,u,v\na,1,2,3,4', 'csv', "b.csv:1: a number is needed, got 'x'"),
+        ('b.csv', 'id,x,y,u,v\na,1,2,3,4', 'csv', 'b.csv:1: no columns of corners'),
         ('b.json', {'images': []}, 'coco', 'b.json: no COCO annotations'),
         ('b.json', coco([(7, [1, 2, 3, 4], {})]), 'coco', 'b.json: no COCO annotations: KeyError'),
         ('b.txt', f'{IDS[0]} 1 2 nan 4\n{IDS[1]} 0 0 1 1', 'c2am', 'b.txt: .*is not finite'),

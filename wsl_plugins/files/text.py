@@ -1,5 +1,6 @@
 """Text, JSON and XML files."""
 
+import codecs
 import csv
 import json
 import os
@@ -28,9 +29,14 @@ def read_text(path: str | os.PathLike) -> str:
     """
     path = checked_file(path)
     try:
-        return path.read_text(encoding='utf-8-sig')
+        text = path.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path}: not a utf-8 text file: {error}') from error
+        wide = error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        reason = 'it is UTF-16, save it as UTF-8' if wide else error
+        raise ValueError(f'{path}: not a utf-8 text file: {reason}') from error
+    if '\0' in text:
+        raise ValueError(f'{path}: not a utf-8 text file: it may be UTF-16, save it as UTF-8')
+    return text
 
 
 def read_json(path: str | os.PathLike) -> Any:

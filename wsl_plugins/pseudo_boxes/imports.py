@@ -5,21 +5,22 @@ format     file
 =========  ========================================================================
 ``c2am``   text lines ``image_id x0 y0 x1 y1``, or (``.json``) a dict of image id to
            one box ``[x0, y0, x1, y1]`` or a list of boxes
-``csv``    ``image_id,x0,y0,x1,y1`` and, if there, ``,score``; a heading is allowed
+``csv``    ``image_id,x0,y0,x1,y1`` and, if there, ``,score``; or in any order below a
+           heading (:mod:`wsl_plugins.files.formats.box_csv`)
 ``coco``   annotations: ``images`` with ``file_name``, ``annotations`` with ``bbox``
 =========  ========================================================================
 
 Coordinates are pixels of the original image from 0.
 """
 
-import csv
 import math
 import os
 from pathlib import Path
 
 import numpy as np
 
-from wsl_plugins.files import file_errors, read_json, read_text, short
+from wsl_plugins.files import read_json, read_text, short
+from wsl_plugins.files.formats.box_csv import is_box_heading, read_box_csv
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, sizes_of
 from wsl_plugins.files.problems import raise_problems
@@ -56,7 +57,7 @@ def import_boxes(
         ValueError: The file is malformed or names an unknown image; images have no box; or a box
             is not finite, has no area or leaves its image.
     """
-    readers = dict(c2am=_read_c2am, csv=_read_csv, coco=_read_coco)
+    readers = dict(c2am=_read_c2am, csv=read_box_csv, coco=_read_coco)
     if file_format not in readers:
         raise ValueError(f'format must be one of {", ".join(readers)}, got {file_format!r}')
     if end not in ENDS:
@@ -67,7 +68,9 @@ def import_boxes(
     sizes = sizes_of(metadata)
     rows: dict[str, list[tuple]] = {}
     problems, clipped = [], 0
-    for image_id, values, score in readers[file_format](path):
+    found = readers[file_format](path)
+    found, how = (found.rows, found.how) if file_format == 'csv' else (found, None)
+    for image_id, values, score in found:
         if image_id not in sizes:
             problems.append(f'image {image_id!r} is not in {metadata.folder}')
             continue
@@ -93,6 +96,8 @@ def import_boxes(
         )
     raise_problems(str(path), problems)
     info = dict(method='import', source=path.name, end=end, clipped=clipped)
+    if how is not None:
+        info['read'] = how
     result = PseudoBoxFile.from_rows(sizes, rows, classes, info)
     result.check(str(path))
     return result
@@ -110,25 +115,9 @@ def _read_c2am(path: Path) -> Rows:
         ]
     lines = enumerate(read_text(path).splitlines(), 1)
     fields = [(number, line.rsplit(maxsplit=4)) for number, line in lines if line.strip()]
+    if fields and is_box_heading(fields[0][1]):
+        fields = fields[1:]
     return [(f[0], _numbers(f[1:], f'{path}:{number}'), math.nan) for number, f in fields]
-
-
-def _read_csv(path: Path) -> Rows:
-    rows = []
-    with file_errors(path, 'CSV file'):
-        lines = list(csv.reader(read_text(path).splitlines()))
-    for number, fields in enumerate(lines, 1):
-        if not fields or (number == 1 and fields[0].strip() == 'image_id'):
-            continue
-        where = f'{path}:{number}'
-        values = _numbers(fields[1:5], where)
-        score = math.nan
-        if len(fields) == 6:
-            score = _number(fields[5], where)
-        elif len(fields) != 5:
-            raise ValueError(f'{where}: 5 or 6 fields are needed, got {len(fields)}')
-        rows.append((fields[0], values, score))
-    return rows
 
 
 def _read_coco(path: Path) -> Rows:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,11 @@ from wsl_plugins.evaluation.functional.pixel_ap import (
     score_histograms,
 )
 from wsl_plugins.evaluation.functional.score_maps import resize_score_map
-from wsl_plugins.files.formats.score_maps import find_score_map, load_score_map
+from wsl_plugins.files.formats.score_maps import (
+    check_score_map,
+    find_score_map,
+    load_score_map,
+)
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.structures.localization_mask import read_localization_mask
@@ -65,8 +70,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--resize',
         action='store_true',
-        help='bring maps of other sizes to 224 x 224 (cubic) and normalise them by minimum and '
-        'maximum; otherwise they are an error',
+        help='bring maps of other sizes to 224 x 224 (cubic) and normalise them, and those of '
+        'other numbers than [0, 1], by minimum and maximum; otherwise they are an error',
     )
     args = parser.parse_args()
     if args.threshold is not None and not 0 <= args.threshold < 1:
@@ -90,24 +95,32 @@ def check_maps(folder: str, image_ids: list[str]) -> None:
         )
 
 
-def read_map(folder: str, image_id: str, resize: bool) -> np.ndarray:
-    """A map of (224, 224)."""
-    score_map = load_score_map(folder, image_id)
-    if score_map.shape == (SIZE, SIZE):
-        return score_map
-    if not resize:
-        raise ValueError(
-            f'{find_score_map(folder, image_id)}: score map of {score_map.shape}, not '
-            f'{(SIZE, SIZE)}; --resize brings it to this size'
-        )
-    return resize_score_map(score_map, SIZE)
+class Maps:
+    """The maps of a folder, each (224, 224); counts those that were resized or normalised."""
+
+    def __init__(self, folder: str, resize: bool) -> None:
+        self.folder, self.resize, self.changed = folder, resize, 0
+
+    def __getitem__(self, image_id: str) -> np.ndarray:
+        score_map = load_score_map(self.folder, image_id, raw=self.resize)
+        right_size = score_map.shape == (SIZE, SIZE)
+        if not (right_size or self.resize):
+            raise ValueError(
+                f'{find_score_map(self.folder, image_id)}: score map of {score_map.shape}, not '
+                f'{(SIZE, SIZE)}; --resize brings it to this size'
+            )
+        if right_size:
+            with suppress(ValueError):
+                return check_score_map(score_map)
+        self.changed += 1
+        return resize_score_map(score_map, SIZE)
 
 
-def score_boxes(args: argparse.Namespace, metadata: WSOLMetadata) -> tuple[list, dict]:
+def score_boxes(args: argparse.Namespace, metadata: WSOLMetadata, maps: Maps) -> tuple[list, dict]:
     """Rows of the table, and the accuracies at every threshold."""
     counts, right = np.zeros((len(CURVES), len(THRESHOLDS)), np.int64), np.zeros(len(CURVES), int)
     for image_id in metadata.image_ids:
-        score_map = read_map(args.score_maps, image_id, args.resize)
+        score_map = maps[image_id]
         boxes = resize_boxes(metadata.boxes[image_id], metadata.sizes[image_id], (SIZE, SIZE))
         counts += box_hits(threshold_ious(score_map, boxes))
         if args.threshold is not None:
@@ -127,11 +140,11 @@ def score_boxes(args: argparse.Namespace, metadata: WSOLMetadata) -> tuple[list,
     return rows, content | dict(zip(CURVES, curves.tolist(), strict=True))
 
 
-def score_masks(args: argparse.Namespace, metadata: WSOLMetadata) -> tuple[list, dict]:
+def score_masks(args: argparse.Namespace, metadata: WSOLMetadata, maps: Maps) -> tuple[list, dict]:
     """Rows of the table, and precision and recall at every threshold."""
     total = 0
     for image_id in metadata.image_ids:
-        score_map = read_map(args.score_maps, image_id, args.resize)
+        score_map = maps[image_id]
         files, ignore = metadata.masks[image_id]
         mask = read_localization_mask(
             [Path(args.masks_root, file) for file in files],
@@ -182,8 +195,11 @@ def evaluate(args: argparse.Namespace) -> None:
     if kind == 'masks' and args.threshold is not None:
         raise ValueError(f'--threshold is for box data, {metadata.folder} has masks')
     check_maps(args.score_maps, metadata.image_ids)
-    rows, content = (score_masks if kind == 'masks' else score_boxes)(args, metadata)
+    maps = Maps(args.score_maps, args.resize)
+    rows, content = (score_masks if kind == 'masks' else score_boxes)(args, metadata, maps)
     print(f'{metadata.folder}: {len(metadata.image_ids)} images with {kind}')
+    if maps.changed:
+        print(f'{maps.changed} maps were brought to {SIZE} x {SIZE} and [0, 1]')
     print(AsciiTable([['measure', 'percent', 'threshold'], *rows]).table)
     if args.curve:
         with atomic_write(args.curve) as file:

@@ -140,6 +140,38 @@ def test_invalid_maps(tmp_path, bad, message):
     assert not (tmp_path / 'y.jpg.npy').exists()
 
 
+@pytest.mark.parametrize(
+    ('kind', 'rounding', 'too_far'),
+    [(np.float32, 1.2e-7, 1e-6), (np.float64, 1.2e-7, 1e-6), (np.float16, 1e-3, 5e-3)],
+)
+def test_rounding_is_clipped(tmp_path, kind, rounding, too_far):
+    """A map computed in float32 may reach 1.0000001; more is another scale."""
+    score_map = np.array([[-rounding, 0.25], [1, 1 + rounding]]).astype(kind)
+    assert score_map.max() > 1 and score_map.min() < 0
+    np.save(tmp_path / 'x.jpg.npy', score_map)
+    assert load_score_map(tmp_path, 'x.jpg').tolist() == [[0, 0.25], [1, 1]]
+    save_score_map(tmp_path, 'y.jpg', score_map)
+    assert np.load(tmp_path / 'y.jpg.npy').max() == 1
+    for bad in ([[0, 1 + too_far]], [[-too_far, 1]]):
+        with pytest.raises(ValueError, match=r'scores must be in \[0, 1\], got'):
+            check_score_map(np.array(bad).astype(kind))
+
+
+def test_raw_maps(tmp_path):
+    np.save(tmp_path / 'x.npy', np.array([[-3, 200]], np.int16))
+    got = load_score_map(tmp_path, 'x.jpg', raw=True)
+    assert got.tolist() == [[-3, 200]] and got.dtype == np.float64
+    for bad, message in (
+        (np.array([[0, np.inf]]), 'x.npy: scores must be finite, got 0 to inf'),
+        (np.array([[0, np.nan]]), 'x.npy: score map holds NaN'),
+        (np.array([[True]]), 'x.npy: score map must be of numbers, got bool'),
+        (np.array([[1j]]), 'x.npy: score map must be of numbers, got complex128'),
+    ):
+        np.save(tmp_path / 'x.npy', bad)
+        with pytest.raises(ValueError, match=message):
+            load_score_map(tmp_path, 'x.jpg', raw=True)
+
+
 def test_files_that_are_no_arrays(tmp_path):
     np.save(tmp_path / 'pickled.npy', np.array([{'a': 1}]), allow_pickle=True)
     (tmp_path / 'text.npy').write_text('not an array')

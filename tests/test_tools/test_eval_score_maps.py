@@ -185,6 +185,34 @@ def test_other_sizes(boxes):
     assert numbers(evaluate(*boxes, '--resize'))['MaxBoxAcc'][0] == '66.67'
 
 
+def test_resize_normalises_before_it_checks(boxes):
+    """Raw maps: of any size, numbers and type; those in [0, 1] of the right size stay."""
+    path = boxes[0] / 'a' / '1.jpg.npy'
+    expected = numbers(evaluate(*boxes, '--threshold', '0.4'))
+    rounded = np.load(path).astype(np.float32) * np.float32(1.0000001)
+    assert rounded.max() > 1
+    np.save(path, rounded)
+    done = evaluate(*boxes, '--threshold', '0.4')
+    assert numbers(done) == expected and 'brought' not in done.stdout
+    done = evaluate(*boxes, '--threshold', '0.4', '--resize')
+    assert numbers(done) == expected and 'brought' not in done.stdout
+    for raw in (square(10, 10, 108, 108, 7.5) - 3, square(10, 10, 108, 108, 200).astype(np.uint8)):
+        np.save(path, raw)
+        assert evaluate(*boxes).returncode == 1
+        done = evaluate(*boxes, '--threshold', '0.4', '--resize')
+        assert numbers(done) == expected
+        assert '1 maps were brought to 224 x 224 and [0, 1]' in done.stdout
+    small = np.zeros((14, 14), np.float32)
+    small[9:12, 9:12] = 40
+    np.save(boxes[0] / 'b' / '3.jpg.npy', small)
+    done = evaluate(*boxes, '--threshold', '0.4', '--resize')
+    assert numbers(done) == expected and '2 maps were brought' in done.stdout
+    small[0, 0] = np.nan
+    np.save(boxes[0] / 'b' / '3.jpg.npy', small)
+    done = evaluate(*boxes, '--resize')
+    assert done.returncode == 1 and '3.jpg.npy: score map holds NaN' in done.stderr
+
+
 def test_missing_maps_are_one_error(boxes, tmp_path):
     for number in range(10):
         with open(tmp_path / 'meta' / 'test' / 'image_ids.txt', 'a') as file:

@@ -35,8 +35,13 @@ def find_score_map(folder: str | os.PathLike, image_id: str) -> Path | None:
     return None
 
 
-def load_score_map(folder: str | os.PathLike, image_id: str) -> np.ndarray:
+def load_score_map(folder: str | os.PathLike, image_id: str, raw: bool = False) -> np.ndarray:
     """Map (H, W), float64 in [0, 1], of an image.
+
+    Args:
+        folder: Folder of the maps.
+        image_id: Path of the image below its folder.
+        raw: Whether it may hold any finite numbers, also whole ones. Default: False.
 
     Raises:
         FileNotFoundError: There is no file (see :func:`find_score_map`).
@@ -46,25 +51,42 @@ def load_score_map(folder: str | os.PathLike, image_id: str) -> np.ndarray:
     path = find_score_map(folder, image_id)
     if path is None:
         raise FileNotFoundError(f'{_path(folder, image_id)}: no such score map')
-    return check_score_map(read_npy(path), str(path))
+    return check_score_map(read_npy(path), str(path), raw)
 
 
-def check_score_map(score_map: np.ndarray, name: str = 'score map') -> np.ndarray:
+def check_score_map(
+    score_map: np.ndarray, name: str = 'score map', raw: bool = False
+) -> np.ndarray:
     """The map as float64, if it is a valid one: 2-D, floating point, no NaN, within [0, 1].
 
+    What leaves [0, 1] by no more than rounding of its type (of float32 at least: 5e-7, of float16:
+    0.004) is clipped.
+
+    Args:
+        score_map: (H, W) array.
+        name: What the error starts with. Default: 'score map'.
+        raw: Whether it may hold any finite numbers, also whole ones. Default: False.
+
     Raises:
-        ValueError: It is not; the message starts with ``name``.
+        ValueError: It is not valid.
     """
-    if not np.issubdtype(score_map.dtype, np.floating):
-        raise ValueError(f'{name}: score map must be floating point, got {score_map.dtype}')
+    kind = np.number if raw else np.floating
+    if not np.issubdtype(score_map.dtype, kind) or np.iscomplexobj(score_map):
+        what = 'of numbers' if raw else 'floating point'
+        raise ValueError(f'{name}: score map must be {what}, got {score_map.dtype}')
     if score_map.ndim != 2 or score_map.size == 0:
         raise ValueError(f'{name}: score map must be 2-D and not empty, got {score_map.shape}')
     if np.isnan(score_map).any():
         raise ValueError(f'{name}: score map holds NaN')
     low, high = score_map.min(), score_map.max()
-    if low < 0 or high > 1:
-        raise ValueError(f'{name}: scores must be in [0, 1], got {low:g} to {high:g}')
-    return score_map.astype(np.float64)
+    if raw:
+        if not np.isfinite([low, high]).all():
+            raise ValueError(f'{name}: scores must be finite, got {low:g} to {high:g}')
+        return score_map.astype(np.float64)
+    rounding = 4 * max(np.finfo(score_map.dtype).eps, np.finfo(np.float32).eps)
+    if low < -rounding or high > 1 + rounding:
+        raise ValueError(f'{name}: scores must be in [0, 1], got {low:.9g} to {high:.9g}')
+    return score_map.astype(np.float64).clip(0, 1)
 
 
 def _path(folder: str | os.PathLike, image_id: str) -> Path:

@@ -189,7 +189,15 @@ def test_images_without_a_box_are_kept_and_reported(voc_kwargs, tmp_path, mini, 
     mini.write_proposals(tmp_path / 'p.npz', boxes)
     dataset = WSODVOCDataset(**voc_kwargs, proposal_file='p.npz', pipeline=PIPELINE)
     assert dataset[3]['data_samples'].proposals.bboxes.shape == (0, 4)
-    assert len(messages) == 1 and '1 images have no box: 000007' in messages[0]
+    assert len(messages) == 1 and '1 of 4 images have no box: 000007' in messages[0]
+
+
+def test_proposals_without_any_box(kind, tmp_path, mini):
+    """Losses would be 0 from beginning to end."""
+    cls, kwargs = kind
+    mini.write_proposals(tmp_path / 'p.npz', dict.fromkeys(mini.proposals_of(), np.zeros((0, 4))))
+    with pytest.raises(ValueError, match='p.npz: 4 of 4 images have no box: .*; there is nothing'):
+        cls(**kwargs, proposal_file='p.npz')
 
 
 def test_other_proposal_formats(voc_kwargs, tmp_path):

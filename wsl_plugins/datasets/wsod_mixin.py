@@ -49,7 +49,7 @@ class WSODMixin:
         FileNotFoundError: There is no such proposal file.
         ValueError: No annotation is of a class in ``metainfo``; a training image has no label and
             ``filter_cfg`` does not say what to do; no image is left; the proposal file is in
-            another format, lacks images or has boxes outside their image.
+            another format, lacks images, has boxes outside their image or no box at all.
     """
 
     def __init__(self, *args, keep_difficult: bool = True, **kwargs) -> None:
@@ -212,7 +212,10 @@ class WSODMixin:
             )
         empty = [ids[number] for number in np.flatnonzero(np.isnan(extents[:, 0]))]
         if empty:
-            self._warn(f'{self.proposal_file}: {len(empty)} images have no box: {_few(empty)}')
+            what = f'{len(empty)} of {len(ids)} images have no box: {_few(empty)}'
+            if len(empty) == len(ids):
+                raise ValueError(f'{self.proposal_file}: {what}; there is nothing to choose from')
+            self._warn(f'{self.proposal_file}: {what}')
 
     def _warn(self, message: str) -> None:
         print_log(f'{self.ann_file}: {message}', logger='current', level=logging.WARNING)

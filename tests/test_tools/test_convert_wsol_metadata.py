@@ -185,6 +185,9 @@ def test_imagenet(tmp_path, flat):
         picture(place)
         objects = [(wnid, 3, 4, 9, 8), ('other', 0, 0, 1, 1), (wnid, 5, 5, 50, 40)]
         xml(tmp_path / f'Annotations/CLS-LOC/val/v_{wnid}.xml', objects)
+    for split in ('train', 'val'):
+        picture(tmp_path / split / '.ipynb_checkpoints' / 'copy.JPEG')
+    picture(tmp_path / 'train' / 'n01' / '._n01_1.JPEG')
     (tmp_path / 'val.txt').write_text('v_n02.JPEG 1\nv_n01.JPEG n01\n')
     source = read_imagenet(tmp_path, tmp_path / 'val.txt' if flat else None)
     assert source.classes == ['n01', 'n02']

@@ -15,8 +15,8 @@ def read_imagenet(
 ) -> Source:
     """Images of ``train/<wnid>/`` and of ``val/`` or ``val/<wnid>/``; ids are relative to ``root``.
 
-    Labels count the sorted names of the folders of train. Boxes come from
-    ``train/<wnid>/<image>.xml``, ``val/<image>.xml`` or ``val/<wnid>/<image>.xml`` below
+    Labels count the sorted names of the folders of train. Hidden files and folders, such as those
+    of notebooks, are no images and no classes. Boxes come from ``train/<wnid>/<image>.xml``, ``val/<image>.xml`` or ``val/<wnid>/<image>.xml`` below
     ``annotations``; coordinates are taken as they are and cut off at the last pixel. Every image of
     val needs them; a training image without may not be held out as ``train-fullsup``.
 
@@ -43,7 +43,7 @@ def read_imagenet(
     for folder in (root / 'train', root / 'val', annotations):
         if not folder.is_dir():
             raise FileNotFoundError(f'{folder}: no such folder')
-    wnids = sorted(folder.name for folder in (root / 'train').iterdir() if folder.is_dir())
+    wnids = sorted(_folders(root / 'train'))
     if not wnids:
         raise FileNotFoundError(f'{root / "train"}: no folder of a class')
     label_of = {wnid: label for label, wnid in enumerate(wnids)}
@@ -63,13 +63,19 @@ def read_imagenet(
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    found = (path for path in folder.iterdir() if path.name[0] != '.')
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+
+
+def _folders(folder: Path) -> set[str]:
+    """Names of the folders inside that are not hidden."""
+    return {path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != '.'}
 
 
 def _val_images(val: Path, wnids: list[str], labels: Path | None) -> list[tuple[Path, str]]:
     """(path, wnid) of every image of val."""
     if labels is None:
-        unknown = sorted({path.name for path in val.iterdir() if path.is_dir()} - {*wnids})
+        unknown = sorted(_folders(val) - {*wnids})
         if unknown:
             raise ValueError(f'{val}: {unknown[0]} is no class of train')
         found = [

@@ -80,7 +80,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     sources = parser.add_subparsers(dest='kind', required=True)
     csv = sources.add_parser(
-        'csv', parents=[common, folder, box_file], help='columns "image,label"; several labels: ;'
+        'csv',
+        parents=[common, folder, box_file],
+        help='columns of images and labels, or of classes',
+    )
+    csv.add_argument('--image-column', metavar='NAME', help='heading; default: "image" and alike')
+    csv.add_argument('--label-column', metavar='NAME', help='heading; default: "label" and alike')
+    csv.add_argument(
+        '--label-separator',
+        metavar='SIGN',
+        help='between labels in a cell, or "none": a cell is one label; default: found out',
     )
     folders = sources.add_parser(
         'folders', parents=[common, box_file], help='a folder of images for each class'
@@ -122,12 +131,16 @@ def read(args: argparse.Namespace) -> tuple[Source, Source | None]:
             parts.append((args.test_images if split == 'test' else None) or args.images)
         if args.kind in ('coco', 'voc'):
             parts.append(args.eval_boxes and (split == 'test' or args.test is None))
+        if args.kind == 'csv':
+            parts += [args.image_column, args.label_column, args.label_separator]
         sources.append(readers[args.kind](*parts))
+        if sources[-1].found:
+            print(sources[-1].found)
     if args.kind == 'csv':
         folders = [args.images, args.test_images or args.images][: len(sources)]
         for folder in dict.fromkeys(folders):
-            pairs = zip(sources, folders, strict=True)
-            listed = {i.image_id for source, own in pairs if own == folder for i in source.images}
+            own = [s for s, other in zip(sources, folders, strict=True) if other == folder]
+            listed = {i.image_id for s in own for i in s.images}.union(*(s.unlabelled for s in own))
             if unlisted := prepare.count_unlisted(folder, listed):
                 sources[0].left_out[f'images of {folder} without a row'] += unlisted
     if args.eval_boxes and args.kind in ('csv', 'folders'):
@@ -144,7 +157,9 @@ def report(plan: Plan, done: Prepared) -> None:
     table.inner_footing_row_border = True
     print(table.table)
     if plan.task == 'detector':
-        print(f'{done.proposals} proposals')
+        parts = zip(('training', 'test'), done.without, done.images, strict=True)
+        without = ', '.join(f'{n} of {number} {part} images' for part, n, number in parts)
+        print(f'{done.proposals} proposals; without a proposal: {without}')
     for what, count in done.left_out.items():
         print(f'left out: {count} {what}')
     print(f'train: python tools/train.py {plan.config}')

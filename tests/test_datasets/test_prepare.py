@@ -1,6 +1,7 @@
 """Readers of one's own data, splits, boxes for evaluation: what is taken, left out and refused."""
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -76,8 +77,8 @@ def test_csv(photos):
         ('image,label\n../a.jpg,owl\n', "line 2: '../a.jpg' leaves its folder"),
         ('image,label\na.jpg,owl,emu\n', r"line 2: more cells than columns: \['emu'\]"),
         ('image,label\na.jpg,\nb.png,\n', '2 problems: line 2: .*; line 3: '),
-        ('image,class\na.jpg,owl\n', "labels.csv:1: no column label: .*got 'image,class'"),
-        ('', 'no column image and label'),
+        ('image,kind\na.jpg,owl\n', 'labels.csv: no column of labels .*got "image", "kind"'),
+        ('', 'labels.csv: is empty'),
         ('image,label\n', 'labels.csv: names no image'),
     ],
 )
@@ -91,14 +92,15 @@ def test_csv_missing_or_no_text(photos):
         read_csv(photos / 'no.csv', photos)
     with pytest.raises(FileNotFoundError, match='nowhere: no such folder'):
         read_csv(write_csv(photos, 'image,label\n'), photos / 'nowhere')
-    with pytest.raises(ValueError, match='labels.csv: not a utf-8 CSV file'):
+    with pytest.raises(ValueError, match='labels.csv: not a utf-8 text file'):
         read_csv(write_csv(photos, 'image,label\na.jpg,Käuzchen\n', 'latin-1'), photos)
 
 
 def test_folders(tmp_path):
     root = tmp_path / 'photos'
-    for name in ('owl/2.JPG', 'owl/deep/1.png', 'emu/2.jpg', '.cache/x.txt'):
-        picture(root / name) if name[0] != '.' else (root / name).parent.mkdir()
+    hidden = ('.cache/x.jpg', 'owl/.ipynb_checkpoints/2-checkpoint.jpg', 'emu/._2.jpg')
+    for name in ('owl/2.JPG', 'owl/deep/1.png', 'emu/2.jpg', *hidden):
+        picture(root / name)
     (root / 'owl' / 'notes.txt').write_text('x')
     source = read_folders(root)
     assert [(i.image_id, i.labels) for i in source.images] == [
@@ -106,7 +108,10 @@ def test_folders(tmp_path):
         ('owl/2.JPG', ('owl',)),
         ('owl/deep/1.png', ('owl',)),
     ]
-    assert source.left_out == {'files that are no images': 1}
+    assert source.left_out == {
+        'files that are no images': 1,
+        'hidden files, or files in hidden folders': 3,
+    }
     assert list(name_images(source.images)) == ['emu__2.jpg', 'owl__2.JPG', 'owl__deep__1.png']
     picture(root / 'stray.jpg')
     (root / 'kiwi').mkdir()
@@ -251,13 +256,48 @@ def test_sizes_are_those_of_the_turned_image(photos, capsys):
     (photos / 'a.jpg').write_bytes(b'no image')
     (photos / 'b.png').write_bytes(b'')
     images.append(LabelledImage('b.png', photos / 'b.png', ('x',)))
-    with pytest.raises(ValueError, match='2 problems: .*a.jpg cannot be read .*b.png cannot'):
+    for name in ('loop', 'gone'):
+        (photos / f'{name}.jpg').symlink_to(photos / ('loop.jpg' if name == 'loop' else 'nowhere'))
+        images.append(LabelledImage(f'{name}.jpg', photos / f'{name}.jpg', ('x',)))
+    with pytest.raises(
+        ValueError, match='4 problems: .*a.jpg cannot be read as .*b.png cannot'
+    ) as e:
         read_sizes(images, workers=1)
+    assert 'loop.jpg cannot be read: Too many' in str(e.value)
+    assert 'gone.jpg cannot be read: No such file' in str(e.value)
+
+
+def test_broken_links_and_closed_folders(photos, monkeypatch):
+    """They are found, so that somebody says that they cannot be read."""
+    (photos / 'sub' / 'gone.jpg').symlink_to(photos / 'nowhere')
+    assert [i.image_id for i in read_folders_of(photos)] == [
+        'sub/c.jpg',
+        'sub/e.jpg',
+        'sub/gone.jpg',
+    ]
+    opened = os.scandir
+
+    def closed(path):
+        if Path(path).name == 'sub':
+            raise PermissionError(13, 'Permission denied', str(path))
+        return opened(path)
+
+    monkeypatch.setattr(os, 'scandir', closed)
+    with pytest.raises(PermissionError, match='Permission denied: .*sub'):
+        count_unlisted(photos, set())
 
 
 def test_names_must_differ():
     with pytest.raises(ValueError, match="'a/b.jpg' and 'a__b.png' would both be 'a__b'"):
         name_images([image('a/b.jpg', 'x'), image('a__b.png', 'x')])
+
+
+def read_folders_of(photos):
+    """Images of the one folder of a class."""
+    for path in photos.iterdir():
+        if path.is_file():
+            path.unlink()
+    return read_folders(photos).images
 
 
 def boxed(name, *boxes, label='owl'):

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -69,7 +68,7 @@ def fake_proposals(monkeypatch):
         assert all(path.is_file() for path in images.values()) and recipe.max_side_input == 500
         proposals = ProposalFile.from_images(dict.fromkeys(images, boxes), None, dict(boxes=4), out)
         proposals.save(out)
-        return SimpleNamespace(meta=dict(boxes=4 * len(images)))
+        return proposals
 
     monkeypatch.setattr(write, 'generate', generate)
 
@@ -100,7 +99,10 @@ def test_detector_from_csv(photos, tmp_path, fake_proposals, capsys):
     assert run(*args) == 0
     shown = capsys.readouterr().out
     assert '| disc   | 5               | 1           |' in shown
-    assert '| images | 10              | 2           |' in shown and '48 proposals' in shown
+    assert (
+        '| images | 10              | 2           |' in shown
+        and '48 proposals; without a proposal: 0 of 10 training images, 0 of 2 test' in shown
+    )
     assert f'left out: 1 images of {photos} without a row' in shown
     config = out / 'shapes_detector.py'
     assert f'python tools/train.py {config}' in shown

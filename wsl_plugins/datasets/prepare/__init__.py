@@ -4,8 +4,9 @@ from wsl_plugins.datasets.prepare.annotations import coco_objects, read_coco, re
 from wsl_plugins.datasets.prepare.csv_labels import count_unlisted, read_csv
 from wsl_plugins.datasets.prepare.eval_boxes import attach_boxes
 from wsl_plugins.datasets.prepare.folders import read_folders
+from wsl_plugins.datasets.prepare.plan import TASKS, Plan
 from wsl_plugins.datasets.prepare.source import Source
-from wsl_plugins.datasets.prepare.write import TASKS, Plan, Prepared, prepare
+from wsl_plugins.datasets.prepare.write import Prepared, prepare
 
 __all__ = [
     'TASKS',

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from wsl_plugins.datasets.prepare.source import Box, LabelledImage, Source, raise_problems
+from wsl_plugins.datasets.prepare.source import Box, LabelledImage, Source
 from wsl_plugins.files import read_json, read_xml
 from wsl_plugins.files.images import find_images
 from wsl_plugins.files.names import problem_of_path
+from wsl_plugins.files.problems import raise_problems
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 UNLABELLED = 'images without an annotation'

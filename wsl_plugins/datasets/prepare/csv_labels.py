@@ -1,33 +1,36 @@
 """A folder of images and a CSV file of their labels."""
 
-import csv
+from collections import defaultdict
 from pathlib import Path
 
-from wsl_plugins.datasets.prepare.source import LabelledImage, Source, image_files, raise_problems
-from wsl_plugins.files.names import problem_of_path
-
-COLUMNS = ('image', 'label')
-SEPARATOR = ';'
+from wsl_plugins.datasets.prepare.source import LabelledImage, Source, image_files
+from wsl_plugins.files.formats.label_csv import read_label_csv
+from wsl_plugins.files.problems import raise_problems
 
 
-def read_csv(path: Path, images: Path) -> Source:
-    """Images of a CSV file (utf-8) whose first line names the columns ``image`` and ``label``.
+def read_csv(
+    path: Path,
+    images: Path,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    label_separator: str | None = None,
+) -> Source:
+    """Images of a CSV file of labels (see :mod:`wsl_plugins.files.formats.label_csv`).
 
-    ``image`` is the path below the folder of images. Several labels of an image stand in one cell,
-    separated by ";", or in several rows. Other columns are not read.
+    An image is named by its path below the folder of images, or by that without its suffix.
 
     Args:
         path (Path): The CSV file.
         images (Path): Folder of the images.
+        image_column, label_column, label_separator (str, optional): How to read the file where it
+            does not tell; see :func:`wsl_plugins.files.formats.label_csv.read_label_csv`.
 
     Returns:
-        Source: The images in the order of their first row.
+        Source: The images that have a label, in the order of their first row.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
-        ValueError: A column is missing, there is no row, or rows are wrong: no image, no label, no
-            such file, or the same label of an image twice. One error names the first five by their
-            line.
+        ValueError: The file is wrong, an image is not there, or two names mean one.
 
     Example:
         >>> source = read_csv(Path('birds/labels.csv'), Path('birds/photos'))
@@ -36,57 +39,41 @@ def read_csv(path: Path, images: Path) -> Source:
         raise FileNotFoundError(f'{path}: no such file of image labels')
     if not images.is_dir():
         raise FileNotFoundError(f'{images}: no such folder of images')
-    labels: dict[str, dict[str, int]] = {}
-    problems: list[str] = []
-    try:
-        with open(path, newline='', encoding='utf-8-sig') as file:
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or []
-            missing = [column for column in COLUMNS if column not in header]
-            if missing:
-                raise ValueError(
-                    f'{path}:1: no column {" and ".join(missing)}: the first line must be '
-                    f'"image,label", got {",".join(header)!r}'
-                )
-            for row in reader:
-                trouble = _add(row, reader.line_num, labels, images)
-                if trouble:
-                    problems.append(f'line {reader.line_num}: {trouble}')
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f'{path}: not a utf-8 CSV file: {error}') from error
+    table = read_label_csv(path, image_column, label_column, label_separator)
+    files, problems = _files(list(table.labels), images)
+    problems = [f'line {table.lines[name]}: {trouble}' for name, trouble in problems.items()]
     raise_problems(path, problems)
-    if not labels:
-        raise ValueError(f'{path}: names no image')
-    return Source(
-        [
-            LabelledImage(image_id, images / image_id, tuple(sorted(names)))
-            for image_id, names in labels.items()
-        ]
-    )
+    source = Source(left_out=table.left_out, found=table.found)
+    for name, labels in table.labels.items():
+        if labels:
+            image = LabelledImage(files[name], images / files[name], tuple(sorted(labels)))
+            source.images.append(image)
+        else:
+            source.unlabelled.add(files[name])
+    return source
 
 
-def _add(row: dict, line: int, labels: dict[str, dict[str, int]], images: Path) -> str | None:
-    """Add the labels of a row; what is wrong with it, None if nothing is."""
-    if None in row:
-        return f'more cells than columns: {row[None]}'
-    image_id, cell = ((row[column] or '').strip() for column in COLUMNS)
-    if not image_id:
-        return f'no image, label {cell!r}'
-    names = [name.strip() for name in cell.split(SEPARATOR)]
-    if not all(names):
-        return f'image {image_id!r} has no label, got {cell!r}'
-    if trouble := problem_of_path(image_id):
-        return trouble
-    if not (images / image_id).is_file():
-        return f'no image {image_id!r} in {images}'
-    own = labels.setdefault(image_id, {})
+def _files(names: list[str], images: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The file of each name, as path below the folder, and what is wrong with other names."""
+    there = {name: name for name in names if (images / name).is_file()}
+    by_stem = defaultdict(list)
+    if len(there) < len(names):
+        for image_id, _ in image_files(images)[0]:
+            by_stem[image_id.rpartition('.')[0]].append(image_id)
+    problems: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for name in names:
-        if name in own:
-            return f'image {image_id!r} has label {name!r} already (line {own[name]})'
-        own[name] = line
-    return None
+        found = [there[name]] if name in there else by_stem[name]
+        if len(found) != 1:
+            several = f': it may be {" or ".join(map(repr, found[:2]))}' * bool(found)
+            problems[name] = f'no image {name!r} in {images}{several}'
+        elif found[0] in owners:
+            problems[name] = f'{name!r} is image {found[0]!r}, as {owners[found[0]]!r} is'
+        else:
+            owners[found[0]] = name
+    return {name: file for file, name in owners.items()}, problems
 
 
 def count_unlisted(images: Path, listed: set[str]) -> int:
-    """Images in the folder that no CSV file names."""
-    return sum(image_id not in listed for image_id, _ in image_files(images))
+    """Images in the folder that no CSV file names; hidden files do not count."""
+    return sum(image_id not in listed for image_id, _ in image_files(images)[0])

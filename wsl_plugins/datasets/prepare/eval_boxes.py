@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 
 from wsl_plugins.datasets.prepare.annotations import Annotation
-from wsl_plugins.datasets.prepare.source import Source, raise_problems
+from wsl_plugins.datasets.prepare.source import Source
+from wsl_plugins.files.problems import raise_problems
 
 BORDER = 1  # pixels by which a box may leave its image: data sets round differently
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from wsl_plugins.datasets.prepare.source import LabelledImage, Source, image_files, raise_problems
+from wsl_plugins.datasets.prepare.source import LabelledImage, Source, image_files
+from wsl_plugins.files.problems import raise_problems
 
 
 def read_folders(root: Path) -> Source:
@@ -12,17 +13,18 @@ def read_folders(root: Path) -> Source:
         root (Path): Folder whose folders are named after the classes.
 
     Returns:
-        Source: The images, sorted; files that are no images are counted.
+        Source: The images, sorted; hidden files and files that are no images are counted.
 
     Raises:
         FileNotFoundError: There is no such folder.
+        OSError: A folder inside cannot be read.
         ValueError: There is no folder of a class, one has no image, or an image lies outside them.
 
     Example:
         >>> source = read_folders(Path('birds'))  # birds/sparrow/1.jpg, birds/owl/2.jpg
     """
-    found = list(image_files(root))
-    classes = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith('.'))
+    found, others = image_files(root)
+    classes = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[0] != '.')
     if not classes:
         raise ValueError(f'{root}: no folder of a class in it')
     images, problems = [], []
@@ -35,8 +37,4 @@ def read_folders(root: Path) -> Source:
     full = {image.labels[0] for image in images}
     empty = [f'no image in the folder of class {name!r}' for name in classes if name not in full]
     raise_problems(root, empty + problems)
-    files = sum(path.is_file() for path in root.rglob('*'))
-    source = Source(images)
-    if files > len(found):
-        source.left_out['files that are no images'] = files - len(found)
-    return source
+    return Source(images, others)

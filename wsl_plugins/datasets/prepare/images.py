@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from wsl_plugins.datasets.prepare.source import LabelledImage, raise_problems
+from wsl_plugins.datasets.prepare.source import LabelledImage
 from wsl_plugins.files.images import read_pixels
 from wsl_plugins.files.names import is_utf8
+from wsl_plugins.files.problems import raise_problems
 
 
 def read_sizes(images: list[LabelledImage], workers: int | None = None) -> list[LabelledImage]:
@@ -40,15 +41,18 @@ def read_sizes(images: list[LabelledImage], workers: int | None = None) -> list[
     return [image.with_(size=size) for image, size in zip(images, sizes, strict=True)]
 
 
-def _size(path: Path) -> tuple[int, int] | None:
-    """(width, height), turned as the file says; None if the file is no image."""
-    pixels = read_pixels(path)
-    return None if pixels is None else pixels.shape[1::-1]
+def _size(path: Path) -> tuple[int, int] | str:
+    """(width, height), turned as the file says; or why the file cannot be read."""
+    try:
+        pixels = read_pixels(path)
+    except OSError as error:
+        return f'cannot be read: {error.strerror}'
+    return 'cannot be read as an image' if pixels is None else pixels.shape[1::-1]
 
 
-def _problem(image: LabelledImage, size: tuple[int, int] | None) -> str | None:
-    if size is None:
-        return f'{image.path} cannot be read as an image'
+def _problem(image: LabelledImage, size: tuple[int, int] | str) -> str | None:
+    if isinstance(size, str):
+        return f'{image.path} {size}'
     if image.size in (None, size):
         return None
     turned = ' (turned by its orientation tag: remove the tag)' if image.size == size[::-1] else ''

@@ -1,14 +1,14 @@
 """What every reader of one's own data gives: images with the names of their classes."""
 
-import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from wsl_plugins.files.folders import files_below
 from wsl_plugins.files.names import SUFFIXES
-from wsl_plugins.files.problems import summary
+
+HIDDEN = 'hidden files, or files in hidden folders'
 
 
 class Box(NamedTuple):
@@ -45,26 +45,32 @@ class LabelledImage:
 
 @dataclass
 class Source:
-    """Images, and what was left out: a sentence such as 'images without a label' to its number."""
+    """Images and what is to be said about them.
+
+    Attributes:
+        images (list[LabelledImage]): The images.
+        left_out (Counter): What was left out, such as 'images without a label', to its number.
+        unlabelled (set[str]): Ids of images that the source names without a label (CSV).
+        found (str): What was found out about the source, one line; empty if nothing was.
+    """
 
     images: list[LabelledImage] = field(default_factory=list)
     left_out: Counter = field(default_factory=Counter)
+    unlabelled: set[str] = field(default_factory=set)
+    found: str = ''
 
 
-def raise_problems(name: str | os.PathLike, problems: list[str]) -> None:
-    """One ValueError with the number of problems and the first five, if there is one."""
-    if problems:
-        raise ValueError(f'{name}: {summary(problems, "problem")}')
-
-
-def image_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(path below the folder, file) of every image in it and its folders, sorted.
+def image_files(folder: Path) -> tuple[list[tuple[str, Path]], Counter]:
+    """(path below the folder, file) of every image in it and its folders, sorted, and how many
+    other files are there. Links that lead nowhere are taken: who reads them says so.
 
     Raises:
         FileNotFoundError: There is no such folder.
+        OSError: A folder inside cannot be read.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder}: no such folder of images')
-    for path in sorted(folder.rglob('*')):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            yield path.relative_to(folder).as_posix(), path
+    shown, hidden = files_below(folder)
+    images = [path for path in shown if path.suffix.lower() in SUFFIXES]
+    others = Counter({'files that are no images': len(shown) - len(images), HIDDEN: len(hidden)})
+    return [(path.relative_to(folder).as_posix(), path) for path in images], +others

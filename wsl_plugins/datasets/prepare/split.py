@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from wsl_plugins.datasets.prepare.source import LabelledImage, Source, raise_problems
+from wsl_plugins.datasets.prepare.source import LabelledImage, Source
+from wsl_plugins.files.problems import raise_problems
 
 
 def split_images(

@@ -1,0 +1,96 @@
+"""What to prepare and where, and the folder that it is written to."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+TASKS = ('detector', 'localizer')
+SPLITS = ('train', 'test')
+
+
+@dataclass
+class Plan:
+    """What to prepare, and where.
+
+    Attributes:
+        task (str): 'detector' or 'localizer'.
+        out (Path): Folder to write to; the config is called ``<name of out>_<task>.py``.
+        configs (Path): Folder of the configs of this repository.
+        test_fraction (float): Part of the images that test if there are no test images. Defaults
+            to 0.2.
+        seed (int): Of that choice. Defaults to 0.
+        boxes (bool): Whether the boxes of the test images are kept for evaluation. Defaults to
+            False.
+        weights (str): See :func:`config_text`; a file is made absolute. Defaults to
+            'torchvision://resnet18'.
+        max_side_input (int): Proposals of larger images are computed on a copy reduced to this
+            longer side, pixels. Defaults to 500.
+        workers (int, optional): Processes. Defaults to None: one per core.
+        force (bool): Replace what was prepared in ``out``. Defaults to False.
+    """
+
+    task: str
+    out: Path
+    configs: Path
+    test_fraction: float = 0.2
+    seed: int = 0
+    boxes: bool = False
+    weights: str = 'torchvision://resnet18'
+    max_side_input: int = 500
+    workers: int | None = None
+    force: bool = False
+
+    @property
+    def config(self) -> Path:
+        """The config to write."""
+        return self.out / f'{self.out.resolve().name}_{self.task}.py'
+
+
+def _parts(plan: Plan) -> list[str]:
+    """Names of all that may be written to ``out``, but for the config."""
+    proposals = [f'proposals_{split}.npz{end}' for split in SPLITS for end in ('', '.parts')]
+    return ['images', 'annotations', 'metadata', *proposals]
+
+
+def check_target(plan: Plan) -> None:
+    """Raise FileExistsError, or ValueError for its name, if ``out`` cannot be written to."""
+    path = str(plan.out.absolute())
+    if any(sign in path for sign in "'\\\n\r"):
+        raise ValueError(
+            f'--out {path!r}: a config cannot name folders with quote, backslash or line break'
+        )
+    if not plan.out.exists():
+        return
+    if not plan.out.is_dir():
+        raise FileExistsError(f'{plan.out} is a file; give a folder')
+    names = {path.name for path in plan.out.iterdir()}
+    done = {f'{plan.out.resolve().name}_{task}.py' for task in TASKS}
+    other = sorted(names - done - set(_parts(plan)) - {'__pycache__'})
+    if other:
+        raise FileExistsError(
+            f'{plan.out} holds {other[0]!r}, which this tool has not written; choose another folder'
+        )
+    if names & done and not plan.force:
+        raise FileExistsError(f'{plan.out} is prepared; choose another folder or use --force')
+
+
+def clear(plan: Plan) -> None:
+    """Remove what an earlier call wrote; without a config, keep its proposals."""
+    done = [plan.config.with_name(f'{plan.out.resolve().name}_{task}.py') for task in TASKS]
+    prepared = any(path.exists() for path in done)
+    for path in done:
+        path.unlink(missing_ok=True)
+    remove(plan, proposals=prepared)
+    plan.out.mkdir(parents=True, exist_ok=True)
+
+
+def remove(plan: Plan, proposals: bool) -> None:
+    """Remove all parts but, unless asked for, the proposals."""
+    for name in _parts(plan):
+        path = plan.out / name
+        if name.startswith('proposals') and not proposals:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -15,8 +15,8 @@ def read_imagenet(
 ) -> Source:
     """Images of ``train/<wnid>/`` and of ``val/`` or ``val/<wnid>/``; ids are relative to ``root``.
 
-    Labels count the sorted names of the folders of train. Hidden files and folders, such as those
-    of notebooks, are no images and no classes. Boxes come from ``train/<wnid>/<image>.xml``, ``val/<image>.xml`` or ``val/<wnid>/<image>.xml`` below
+    Labels count the sorted names of the folders of train. Boxes come from
+    ``train/<wnid>/<image>.xml``, ``val/<image>.xml`` or ``val/<wnid>/<image>.xml`` below
     ``annotations``; coordinates are taken as they are and cut off at the last pixel. Every image of
     val needs them; a training image without may not be held out as ``train-fullsup``.
 

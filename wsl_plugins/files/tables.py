@@ -19,7 +19,7 @@ IMAGE_NAMES = (
     ('id', 'name'),
 )
 """Headings of the column of images as :func:`plain` gives them; the first that is there counts."""
-_DECLARED = re.compile(r'"?sep=(.)"?[,;\t| ]*(?:\n|$)', re.IGNORECASE)
+_DECLARED = re.compile(r'"?sep=([^"\n])"?[,;\t| ]*(?:\n|$)', re.IGNORECASE)
 
 
 class Row(NamedTuple):

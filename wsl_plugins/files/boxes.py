@@ -24,10 +24,10 @@ def problem_of_scale(boxes: np.ndarray, sizes: np.ndarray | None = None) -> str 
         True
     """
     largest = float(np.abs(boxes).max(initial=0))
-    small_images = sizes is None or np.min(sizes, initial=np.inf) < _SIDE
+    large_images = sizes is not None and np.min(sizes, initial=_SIDE) >= _SIDE
     if 0 < largest <= _FRACTION:
         scale, factor = '0..1', "the image's width and height"
-    elif _FRACTION < largest <= _PERCENT and len(boxes) >= _FEWEST and not small_images:
+    elif _FRACTION < largest <= _PERCENT and len(boxes) >= _FEWEST and large_images:
         scale, factor = '0..100 (percent)', "a hundredth of the image's width and height"
     else:
         return None

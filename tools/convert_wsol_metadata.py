@@ -95,6 +95,8 @@ def main() -> int:
     print(f'{args.out}: {len(source.classes)} classes; images: {found}')
     for reason, count in source.left_out.items():
         print(f'left out: {count} images {reason}')
+    for what, count in source.noted.items():
+        print(f'{count} {what}')
     return 0
 
 

@@ -98,7 +98,8 @@ def detections(args: argparse.Namespace, metadata: WSOLMetadata | None) -> Pseud
             images, classes = images_of_coco(args.ann)
         else:
             images = images_of_metadata(metadata)
-        found = read_results_json(args.source, images)
+            classes = classes_of(args, set(metadata.labels.values()))
+        found = read_results_json(args.source, images, classes)
     else:
         if args.ann is not None or metadata is not None:
             raise ValueError('--ann and --metadata-root go with detections of a .json only')

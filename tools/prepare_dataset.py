@@ -162,6 +162,8 @@ def report(plan: Plan, done: Prepared) -> None:
         print(f'{done.proposals} proposals; without a proposal: {without}')
     for what, count in done.left_out.items():
         print(f'left out: {count} {what}')
+    for what, count in done.noted.items():
+        print(f'{count} {what}')
     print(f'train: python tools/train.py {plan.config}')
 
 

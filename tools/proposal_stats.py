@@ -5,6 +5,7 @@ With annotations also the CorLoc of choosing a random or the largest proposal in
 
 import argparse
 import sys
+from collections import Counter
 
 from wsl_plugins.files.formats.proposal_file import ProposalFile, select
 from wsl_plugins.files.writing import write_json
@@ -44,13 +45,14 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def measure(args: argparse.Namespace) -> dict[str, float]:
-    """All numbers; with annotations, of the annotated images only."""
+def measure(args: argparse.Namespace, notes: Counter) -> dict[str, float]:
+    """All numbers; with annotations, of the annotated images only. ``notes`` gets what was changed
+    in the annotations."""
     proposals = ProposalFile.load(args.file)
     if args.voc_root is not None:
-        objects = voc_objects(args.voc_root, args.split or 'train', args.use_difficult)
+        objects = voc_objects(args.voc_root, args.split or 'train', args.use_difficult, notes)
     elif args.coco is not None:
-        objects = coco_objects(args.coco, args.use_difficult)
+        objects = coco_objects(args.coco, args.use_difficult, notes)
     else:
         return count_statistics(proposals)
     proposals = select(proposals, list(objects))
@@ -66,8 +68,9 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
 
 def main() -> int:
     args = parse_args()
+    notes: Counter = Counter()
     try:
-        numbers = measure(args)
+        numbers = measure(args, notes)
         if args.json is not None:
             write_json(args.json, numbers)
     except (ValueError, OSError) as error:
@@ -76,6 +79,8 @@ def main() -> int:
     except KeyError as error:
         print(f'proposal_stats: error: {error.args[0]}', file=sys.stderr)
         return 1
+    for what, count in notes.items():
+        print(f'proposal_stats: {count} {what}', file=sys.stderr)
     for key, value in numbers.items():
         shown = f'{100 * value:.1f}%' if key.startswith(('recall', 'corloc')) else f'{value:,.10g}'
         shown = f'{value:.1f}' if key in ('mean', 'median') else shown

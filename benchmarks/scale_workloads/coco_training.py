@@ -1,7 +1,8 @@
 """Training data of COCO's size: from the data set to the first batch.
 
 Annotations with polygons (7.3 objects an image), 2,000 whole-pixel proposals an image, and the
-pictures of the first images only, which are those of the first batches.
+pictures of the first images only, which are those of the first batches; the other files are links
+to them.
 
     --make DIR --images N  writes them; proposals compressed, as files once were, and converted
     --run DIR              one JSON line; under torchrun one of each process
@@ -41,6 +42,8 @@ def write(folder: Path, images: int) -> float:
     for number, (width, height) in enumerate(sizes[:PICTURES]):
         picture = rng.integers(256, size=(height, width, 3), dtype=np.uint8)
         cv2.imwrite(str(folder / 'images' / f'{number:012d}.jpg'), picture)
+    for number in range(PICTURES, images):
+        (folder / 'images' / f'{number:012d}.jpg').symlink_to(f'{number % PICTURES:012d}.jpg')
     boxes = np.empty((images * PROPOSALS, 4), np.uint16)
     for number, size in enumerate(sizes):
         start = rng.integers(0, size - 20, (PROPOSALS, 2))

@@ -333,7 +333,7 @@ READERS = {
     'results_pickle': Reader(results, each('*.pkl', read_results_pickle)),
     'results_json': Reader(
         all_results,
-        lambda f: read_results_json(f / 'b.json', images_of_coco(f / 'a.json')[0]),
+        lambda f: read_results_json(f / 'b.json', *images_of_coco(f / 'a.json')),
     ),
     'statistics': Reader(
         statistics, both(lambda f: load_statistics(f, 'a', 4), lambda f: load_score_map(f, 'map'))

@@ -42,7 +42,7 @@ def read(tmp_path):
         for name, content in (('ann', ann), ('results', results)):
             (tmp_path / f'{name}.json').write_text(json.dumps(content))
         images, classes = images_of_coco(tmp_path / 'ann.json')
-        return read_results_json(tmp_path / 'results.json', images), classes
+        return read_results_json(tmp_path / 'results.json', images, classes), classes
 
     return read
 

@@ -8,11 +8,10 @@ import pytest
 
 from wsl_plugins.datasets.prepare import annotations
 from wsl_plugins.datasets.wsod_voc import WSODVOCDataset
-from wsl_plugins.files import read_json, read_text, short
+from wsl_plugins.files import read_json, read_text, read_xml, short
 from wsl_plugins.files.formats.coco import read_coco
 from wsl_plugins.files.formats.detection_files import images_of_coco
 from wsl_plugins.files.formats.localization_file import load_predictions
-from wsl_plugins.files.formats.voc import read_xml
 from wsl_plugins.proposals.convert import read_any
 from wsl_plugins.proposals.ground_truth import voc_objects
 from wsl_plugins.pseudo_boxes import PseudoBoxFile

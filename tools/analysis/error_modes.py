@@ -28,7 +28,8 @@ from wsl_plugins.evaluation.functional.error_modes import (
     count_error_modes,
     mode_frequencies,
 )
-from wsl_plugins.files import read_json
+from wsl_plugins.files.annotated_boxes import fit_boxes
+from wsl_plugins.files.formats.coco import COCOFile
 from wsl_plugins.files.formats.detection_files import (
     DetectedImage,
     images_of_coco,
@@ -99,19 +100,23 @@ def named_results(texts: list[str]) -> dict[str, Path]:
 
 def truth_of_coco(args: argparse.Namespace) -> tuple[dict[str, ImageObjects], dict[int, str]]:
     """Objects of every image of an annotation file, and the names of the categories."""
-    images, names = images_of_coco(args.ann)
-    classes = dict(sorted(names.items()))
+    content = COCOFile.load(args.ann)
+    classes = dict(sorted(content.classes.items()))
     index = {category: number for number, category in enumerate(classes)}
-    rows: dict = {image_id: [] for image_id in images}
-    for number, row in enumerate(read_json(args.ann)['annotations']):
-        try:
-            x, y, w, h = map(float, row['bbox'])
-            entry = (x, y, x + w, y + h), index[row['category_id']]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{args.ann}: annotation {number} is malformed: {error!r}') from error
-        if args.use_difficult or not row.get('iscrowd', 0):
-            rows[row['image_id']].append(entry)
-    return {images[i][0]: ImageObjects.of(images[i][0], own) for i, own in rows.items()}, classes
+    boxes, sizes, names = content.boxes()
+    fitted = fit_boxes(boxes, sizes, args.ann, names.__getitem__)
+    for what, count in fitted.notes.items():
+        print(f'error_modes: {count} {what}', file=sys.stderr)
+    inside = iter(zip(fitted.boxes.tolist(), fitted.good.tolist(), strict=True))
+    truth = {}
+    for image in content.images:
+        rows = [
+            (tuple(box), index[item.category])
+            for item, (box, good) in zip(image.objects, inside)  # noqa: B905 (goes on)
+            if good and (args.use_difficult or not item.crowd)
+        ]
+        truth[image.file_name] = ImageObjects.of(image.file_name, rows)
+    return truth, classes
 
 
 def read_results(
@@ -123,11 +128,8 @@ def read_results(
         option = '--ann' if args.ann else '--config'
         raise ValueError(f'{option} goes with results of a {suffix}, got {path}')
     if args.ann:
-        found = read_results_json(path, images_of_coco(args.ann)[0])
+        found = read_results_json(path, *images_of_coco(args.ann))
         numbers = {category: number for number, category in enumerate(classes)}
-        unknown = {int(c) for image in found.values() for c in image.classes} - numbers.keys()
-        if unknown:
-            raise ValueError(f'{path}: category {min(unknown)} is not in {args.ann}')
         found = {
             i: image._replace(classes=np.array([numbers[c] for c in image.classes], np.int64))
             for i, image in found.items()

@@ -1,28 +1,88 @@
 """COCO's annotation file, checked, and read in a fraction of the time if no masks are needed."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
 
 from wsl_plugins.files import file_errors, short
+from wsl_plugins.files.annotated_boxes import fit_boxes
 from wsl_plugins.files.formats.coco import read_annotations
+from wsl_plugins.files.formats.coco_rows import problems_of_coco, size_of
+from wsl_plugins.files.listed_images import UNSIZED, check_there, checked_sizes
 from wsl_plugins.files.problems import raise_problems
 
 from mmdet.datasets.api_wrappers import COCO
 
 
 class CheckedCOCO(COCO):
-    """COCO whose ids must fit together and whose categories must be those asked for: mmdet leaves
-    out images of the same id, annotations of unknown images and unknown names silently, and numbers
-    the classes in the order of the file, whatever the order of ``metainfo``."""
+    """COCO whose ids must fit together, whose images must be there and whose categories must be
+    those asked for: mmdet leaves out images of the same id, annotations of unknown images and
+    unknown names silently, and numbers the classes in the order of the file, whatever the order of
+    ``metainfo``.
 
-    def __init__(self, annotation_file: str, masks: bool) -> None:
+    Args:
+        annotation_file: The file.
+        tests: Whether boxes, areas and masks are needed. Boxes are clipped to their image; those
+            without a pixel in it become empty, and mmdet leaves them out.
+        folder: Folder of the images; None if it is not on this machine, then sizes must be there
+            and files are not looked for. Default None.
+        warn: Takes a sentence about what was changed. Default: nobody does.
+    """
+
+    def __init__(
+        self,
+        annotation_file: str,
+        tests: bool,
+        folder: str | None = None,
+        warn: Callable[[str], None] = len,
+    ) -> None:
         super().__init__()
         self.name = annotation_file
         with file_errors(annotation_file, 'COCO annotations'):
-            self.dataset = read_annotations(annotation_file, masks)
-            problems = _problems_of_ids(self.dataset)
-        raise_problems(annotation_file, problems)
+            self.dataset = read_annotations(annotation_file, tests)
+            problems = problems_of_coco(self.dataset, with_boxes=tests, numbered=True)
+            raise_problems(annotation_file, problems)
+            for category in self.dataset['categories']:
+                category['name'] = category['name'].strip()
+            self._look_at_images(folder, warn)
+            if tests:
+                self._fit_boxes(warn)
         self.createIndex()
+
+    def _look_at_images(self, folder: str | None, warn: Callable[[str], None]) -> None:
+        """Images must be there; sizes that are missing are read from them."""
+        rows = self.dataset['images']
+        if folder is not None:
+            check_there([row['file_name'] for row in rows], folder, self.name)
+        unsized = [row for row in rows if size_of(row) is None]
+        if not unsized:
+            return
+        if folder is None:
+            raise ValueError(f'image {unsized[0]["id"]} needs width and height')
+        paths = [Path(folder, row['file_name']) for row in unsized]
+        sizes, count = checked_sizes(paths, [None] * len(paths), self.name)
+        for row, (width, height) in zip(unsized, sizes, strict=True):
+            row.update(width=width, height=height)
+        warn(f'{count} {UNSIZED}')
+
+    def _fit_boxes(self, warn: Callable[[str], None]) -> None:
+        """Boxes inside their images, counted."""
+        rows = self.dataset['annotations']
+        sizes = {row['id']: size_of(row) for row in self.dataset['images']}
+        boxes = np.array([row['bbox'] for row in rows], np.float64).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        limits = np.array([sizes[row['image_id']] for row in rows]).reshape(-1, 2)
+        fitted = fit_boxes(boxes, limits, self.name, lambda n: f'annotation {rows[n]["id"]}')
+        changed = np.flatnonzero((fitted.boxes != boxes).any(axis=1) | ~fitted.good)
+        for number in changed.tolist():
+            x1, y1, x2, y2 = fitted.boxes[number].tolist()
+            width, height = (x2 - x1, y2 - y1) if fitted.good[number] else (0, 0)
+            rows[number]['bbox'] = [x1, y1, width, height]
+        flat = sum(row['area'] <= 0 for row, good in zip(rows, fitted.good, strict=True) if good)
+        fitted.notes.update({'boxes with an area of 0, left out': flat} if flat else {})
+        for what, count in fitted.notes.items():
+            warn(f'{count} {what}')
 
     def createIndex(self) -> None:  # noqa: N802 (pycocotools)
         """Dictionaries by id; none of images by category."""
@@ -59,31 +119,3 @@ class CheckedCOCO(COCO):
                 f'{self.name}: metainfo has the classes in another order than the file: {found}'
             )
         return ids
-
-
-def _problems_of_ids(content: dict) -> list[str]:
-    """What is wrong with the ids of a COCO file."""
-    problems = []
-    known = {}
-    for key in ('images', 'annotations', 'categories'):
-        known[key] = {item['id'] for item in content[key]}
-        if len(known[key]) < len(content[key]):
-            counts = Counter(item['id'] for item in content[key])
-            problems += [f'id {i} stands {n} times in {key}' for i, n in counts.items() if n > 1]
-    for item in content['images']:
-        sizes = [item['width'], item['height']]
-        numbers = all(isinstance(v, (int, float)) and 0 < v < 1e9 for v in sizes)
-        if not numbers or not isinstance(item['file_name'], str):
-            problems.append(f'image {short(item["id"])} needs file_name, width and height')
-    for item in content['categories']:
-        if not isinstance(item['name'], str):
-            problems.append(f'category {item["id"]} has the name {short(item["name"])}')
-    for key, kind in (('image_id', 'images'), ('category_id', 'categories')):
-        if {item[key] for item in content['annotations']} <= known[kind]:
-            continue
-        problems += [
-            f'annotation {item["id"]} has unknown {key} {item[key]}'
-            for item in content['annotations']
-            if item[key] not in known[kind]
-        ]
-    return problems

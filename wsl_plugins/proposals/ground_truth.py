@@ -1,14 +1,16 @@
 """Boxes of objects, to measure proposals with."""
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from wsl_plugins.files import file_errors, read_xml, short
-from wsl_plugins.files.formats.coco import read_coco
-from wsl_plugins.files.names import read_id_list
+from wsl_plugins.files.annotated_boxes import fit_boxes
+from wsl_plugins.files.formats.coco import COCOFile
+from wsl_plugins.files.formats.voc import read_voc_split
+from wsl_plugins.files.listed_images import UNSIZED, checked_sizes, files_of_ids
 
 
 class Objects(NamedTuple):
@@ -20,94 +22,94 @@ class Objects(NamedTuple):
 
 
 def voc_objects(
-    voc_root: str | os.PathLike, split: str, use_difficult: bool = False
+    voc_root: str | os.PathLike,
+    split: str,
+    use_difficult: bool = False,
+    notes: Counter | None = None,
 ) -> dict[str, Objects]:
-    """Objects of a VOC split by image id (file stem).
+    """Objects of a VOC split by image id (file stem), clipped to their image; those without a pixel
+    in it are left out.
 
     VOC counts pixels from 1 and includes the last one: (xmin, ymin, xmax, ymax) becomes
     (xmin - 1, ymin - 1, xmax, ymax).
 
     Args:
-        voc_root: Folder with ``Annotations`` and ``ImageSets/Main``, e.g. ``VOCdevkit/VOC2007``.
+        voc_root: Folder with ``Annotations`` and ``ImageSets/Main``, e.g. ``VOCdevkit/VOC2007``;
+            ``JPEGImages`` only where an annotation has no size.
         split: Name of a list in ``ImageSets/Main``, e.g. 'train'.
         use_difficult: Whether objects marked difficult are among them. Default False.
+        notes: Gets what was changed or left out, and how often. Default: not asked for.
 
     Raises:
-        FileNotFoundError: The list or an annotation is missing.
-        ValueError: An annotation cannot be read.
+        FileNotFoundError: The list, an annotation or an image without a size is missing.
+        ValueError: An annotation cannot be read, or its boxes are no pixels of the image.
     """
     root = Path(voc_root)
-    images = {}
-    for image_id in read_id_list(root / 'ImageSets' / 'Main' / f'{split}.txt'):
-        path = root / 'Annotations' / f'{image_id}.xml'
-        if not path.is_file():
-            raise FileNotFoundError(f'{path}: no such annotation')
-        try:
-            objects = [
-                o
-                for o in read_xml(path).iter('object')
-                if use_difficult or (o.findtext('difficult') or '0').strip() == '0'
-            ]
-            boxes = [
-                [float(o.find('bndbox').find(k).text) for k in ('xmin', 'ymin', 'xmax', 'ymax')]
-                for o in objects
-            ]
-            classes = [o.find('name').text for o in objects]
-        except (AttributeError, TypeError, ValueError) as error:
-            raise ValueError(f'{path}: not a VOC annotation: {error}') from error
-        corners = np.array(boxes, np.float32).reshape(-1, 4) - np.float32([1, 1, 0, 0])
-        _check(corners, path, image_id)
-        images[image_id] = Objects(corners, classes)
-    return images
+    found = read_voc_split(root, split)
+    sizes = {image_id: item.size for image_id, item in found.items()}
+    unsized = [image_id for image_id, size in sizes.items() if size is None]
+    if unsized and (root / 'JPEGImages').is_dir():
+        paths = files_of_ids(unsized, root / 'JPEGImages', root)
+        read, count = checked_sizes(list(paths.values()), [None] * len(paths), root)
+        sizes.update(zip(unsized, read, strict=True))
+        _note(notes, Counter({UNSIZED: count}))
+    rows = [
+        (image_id, item.name, box, f'{root / "Annotations" / image_id}.xml')
+        for image_id, annotation in found.items()
+        for item, box in zip(annotation.objects, annotation.boxes().tolist(), strict=True)
+        if use_difficult or not item.difficult
+    ]
+    return _objects(sizes, rows, root, notes)
 
 
-def coco_objects(path: str | os.PathLike, use_difficult: bool = False) -> dict[str, Objects]:
-    """Objects of all images of a COCO annotation file by file stem; crowds are among them only
-    with ``use_difficult``.
+def coco_objects(
+    path: str | os.PathLike, use_difficult: bool = False, notes: Counter | None = None
+) -> dict[str, Objects]:
+    """Objects of all images of a COCO annotation file by file stem, as :func:`voc_objects`; crowds
+    are among them only with ``use_difficult``.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no COCO annotation file with boxes.
+        ValueError: It is no COCO annotation file with boxes in pixels.
     """
-    data = read_coco(path)
-    if 'annotations' not in data:
-        raise ValueError(f'{path}: has no "annotations"')
-    with file_errors(path, 'COCO annotations'):
-        return _coco_objects(data, path, use_difficult)
+    content = COCOFile.load(path, with_classes=False)
+    stems = [Path(image.file_name).stem for image in content.images]
+    rows = [
+        (stem, content.classes.get(item.category, item.category), item.box, item.which)
+        for stem, image in zip(stems, content.images, strict=True)
+        for item in image.objects
+        if use_difficult or not item.crowd
+    ]
+    sizes = {stem: image.size for stem, image in zip(stems, content.images, strict=True)}
+    return _objects(sizes, rows, path, notes)
 
 
-def _coco_objects(data: dict, path: str | os.PathLike, use_crowds: bool) -> dict[str, Objects]:
-    names = {category['id']: category['name'] for category in data.get('categories', [])}
-    rows: dict[int, list] = {image['id']: [] for image in data['images']}
-    for annotation in data['annotations']:
-        if annotation['image_id'] not in rows:
-            raise ValueError(f'{path}: image {annotation["image_id"]} is not among "images"')
-        if use_crowds or not annotation.get('iscrowd', 0):
-            try:
-                x, y, w, h = map(float, annotation['bbox'])
-            except (KeyError, OverflowError, TypeError, ValueError) as error:
-                raise ValueError(f'{path}: a box is four numbers: {short(annotation)}') from error
-            category = annotation.get('category_id')
-            rows[annotation['image_id']].append(
-                ([x, y, x + w, y + h], names.get(category, category))
-            )
-    found = {
-        Path(image['file_name']).stem: Objects(
-            np.array([box for box, _ in rows[image['id']]], np.float32).reshape(-1, 4),
-            [name for _, name in rows[image['id']]],
-        )
-        for image in data['images']
+def _objects(
+    sizes: dict[str, tuple[int, int] | None],
+    rows: list[tuple],
+    where: object,
+    notes: Counter | None,
+) -> dict[str, Objects]:
+    """Objects of every image, of size (width, height) or None, from (image id, class, box, what to
+    call it) of each."""
+    fitted = fit_boxes(
+        np.array([box for _, _, box, _ in rows]),
+        np.array([sizes[image_id] or (0, 0) for image_id, *_ in rows]),
+        where,
+        lambda number: rows[number][3],
+    )
+    _note(notes, fitted.notes)
+    found: dict[str, tuple[list, list]] = {image_id: ([], []) for image_id in sizes}
+    for (image_id, name, _, _), box, good in zip(rows, fitted.boxes, fitted.good, strict=True):
+        if good:
+            found[image_id][0].append(box)
+            found[image_id][1].append(name)
+    return {
+        image_id: Objects(np.array(boxes, np.float32).reshape(-1, 4), names)
+        for image_id, (boxes, names) in found.items()
     }
-    for image_id, objects in found.items():
-        _check(objects.boxes, path, image_id)
-    return found
 
 
-def _check(boxes: np.ndarray, path: str | os.PathLike, image_id: str) -> None:
-    """Boxes must be finite and end where they begin or later; those without area are kept."""
-    bad = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
-    if bad.any():
-        raise ValueError(
-            f'{path}: image {image_id!r}: box {boxes[bad.argmax()].tolist()} is not finite or ends '
-            'before it begins'
-        )
+def _note(notes: Counter | None, new: Counter) -> None:
+    if notes is not None:
+        notes.update(new)

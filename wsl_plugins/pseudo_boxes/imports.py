@@ -20,7 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.files import read_json, read_text, short
+from wsl_plugins.files.boxes import problem_of_scale
 from wsl_plugins.files.formats.box_csv import is_box_heading, read_box_csv
+from wsl_plugins.files.formats.coco import COCOFile
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, sizes_of
 from wsl_plugins.files.problems import raise_problems
@@ -54,12 +56,13 @@ def import_boxes(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is malformed or names an unknown image; images have no box; or a box
-            is not finite, has no area or leaves its image.
+        ValueError: The file is malformed or names an unknown image; images have no box; a box is
+            not finite, has no area or leaves its image; all boxes are in 0..1 or in percent; or
+            COCO annotations have other sizes of images.
     """
-    readers = dict(c2am=_read_c2am, csv=read_box_csv, coco=_read_coco)
-    if file_format not in readers:
-        raise ValueError(f'format must be one of {", ".join(readers)}, got {file_format!r}')
+    formats = ('c2am', 'csv', 'coco')
+    if file_format not in formats:
+        raise ValueError(f'format must be one of {", ".join(formats)}, got {file_format!r}')
     if end not in ENDS:
         raise ValueError(f'end must be one of {", ".join(ENDS)}, got {end!r}')
     path = Path(path)
@@ -68,8 +71,17 @@ def import_boxes(
     sizes = sizes_of(metadata)
     rows: dict[str, list[tuple]] = {}
     problems, clipped = [], 0
-    found = readers[file_format](path)
-    found, how = (found.rows, found.how) if file_format == 'csv' else (found, None)
+    how = None
+    if file_format == 'coco':
+        content = COCOFile.load(path, with_classes=False)
+        problems += _check_sizes(content, sizes, metadata.folder)
+        found = _read_coco(content)
+    elif file_format == 'csv':
+        found, how = (content := read_box_csv(path)).rows, content.how
+    else:
+        found = _read_c2am(path)
+    if problem := _problem_of_scale(found, sizes):
+        raise ValueError(f'{path}: {problem}')
     for image_id, values, score in found:
         if image_id not in sizes:
             problems.append(f'image {image_id!r} is not in {metadata.folder}')
@@ -103,6 +115,12 @@ def import_boxes(
     return result
 
 
+def _problem_of_scale(rows: Rows, sizes: dict[str, tuple[int, int]]) -> str | None:
+    known = [(values, sizes[image_id]) for image_id, values, _ in rows if image_id in sizes]
+    boxes = np.array([values for values, _ in known], np.float64).reshape(-1, 4)
+    return problem_of_scale(boxes, np.array([size for _, size in known]).reshape(-1, 2))
+
+
 def _read_c2am(path: Path) -> Rows:
     if path.suffix == '.json':
         content = read_json(path)
@@ -120,20 +138,22 @@ def _read_c2am(path: Path) -> Rows:
     return [(f[0], _numbers(f[1:], f'{path}:{number}'), math.nan) for number, f in fields]
 
 
-def _read_coco(path: Path) -> Rows:
-    content = read_json(path)
-    try:
-        names = {image['id']: image['file_name'] for image in content['images']}
-        rows = []
-        for row in content['annotations']:
-            name = names[row['image_id']]
-            where = f'{path}: image {name!r}'
-            x, y, w, h = _numbers(row['bbox'], where)
-            score = _number(row.get('score', math.nan), where)
-            rows.append((name, [x, y, x + w, y + h], score))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'{path}: no COCO annotations: {error!r}') from error
-    return rows
+def _read_coco(content: COCOFile) -> Rows:
+    return [
+        (image.file_name, list(item.box), item.score)
+        for image in content.images
+        for item in image.objects
+    ]
+
+
+def _check_sizes(content: COCOFile, sizes: dict[str, tuple[int, int]], metadata: Path) -> list[str]:
+    """Images whose size in the file is not that of the metadata: boxes of resized copies."""
+    return [
+        f'image {image.file_name!r} is {image.size[0]} x {image.size[1]} pixels here and '
+        f'{own[0]} x {own[1]} in {metadata}: its boxes are those of another copy'
+        for image in content.images
+        if image.size is not None and (own := sizes.get(image.file_name, image.size)) != image.size
+    ]
 
 
 def _is_list_of_boxes(value: object) -> bool:

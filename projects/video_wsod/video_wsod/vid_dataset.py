@@ -4,8 +4,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from wsl_plugins.datasets import WSODVOCDataset
+from wsl_plugins.datasets.voc_files import CheckedVOC
 
-from mmdet.datasets import VOCDataset
 from mmdet.registry import DATASETS
 
 from ..frame_list import read_frame_list
@@ -22,7 +22,7 @@ WORDNET_IDS = dict(
 )  # fmt: skip
 
 
-class VIDFrames(VOCDataset):
+class VIDFrames(CheckedVOC):
     """Reads lists of frames; the base that :class:`WSODVIDDataset` hands to ``WSODVOCDataset``."""
 
     METAINFO = dict(classes=tuple(WORDNET_IDS.values()))
@@ -83,10 +83,11 @@ class WSODVIDDataset(WSODVOCDataset, VIDFrames):
         return data_info['img_id']
 
     def _parse_instance_info(
-        self, raw_ann_info: ElementTree.ElementTree, minus_one: bool = True
+        self, raw_ann_info: ElementTree.Element, minus_one: bool = True
     ) -> list[dict]:
         for name in raw_ann_info.iterfind('object/name'):
-            name.text = WORDNET_IDS.get(name.text, name.text)
+            stripped = (name.text or '').strip()
+            name.text = WORDNET_IDS.get(stripped, stripped)
         instances = super()._parse_instance_info(raw_ann_info, minus_one)
         for instance in instances:  # the parent takes pixels from 1
             if 'bbox' in instance:

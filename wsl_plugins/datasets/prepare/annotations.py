@@ -3,15 +3,14 @@
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree
 
 from wsl_plugins.datasets.prepare.source import Box, LabelledImage, Source
-from wsl_plugins.files import read_json, read_xml
-from wsl_plugins.files.images import find_images
+from wsl_plugins.files.formats.coco import COCOFile
+from wsl_plugins.files.formats.voc import VOCAnnotation, read_voc_split
+from wsl_plugins.files.listed_images import check_there, files_of_ids
 from wsl_plugins.files.names import problem_of_path
 from wsl_plugins.files.problems import raise_problems
 
-CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 UNLABELLED = 'images without an annotation'
 
 
@@ -43,11 +42,8 @@ def read_coco(path: Path, images: Path, with_boxes: bool = False) -> Source:
     Example:
         >>> source = read_coco(Path('coco/instances_train2017.json'), Path('coco/train2017'))
     """
-    if not images.is_dir():
-        raise FileNotFoundError(f'{images}: no such folder of images')
     objects = coco_objects(path, with_boxes)
-    missing = [name for name in objects if not (images / name).is_file()]
-    raise_problems(path, [f'no image {name!r} in {images}' for name in missing])
+    check_there(list(objects), images, path)
     return _source({name: (images / name, found) for name, found in objects.items()})
 
 
@@ -56,37 +52,19 @@ def coco_objects(path: Path, with_boxes: bool = True) -> dict[str, Annotation]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no COCO file, or an image or a category stands there twice.
+        ValueError: It is no COCO file, or an image lies outside its folder.
     """
-    content = read_json(path)
-    try:
-        names = {row['id']: str(row['name']) for row in content['categories']}
-        files = {row['id']: str(row['file_name']) for row in content['images']}
-        sizes = {}
-        if with_boxes:
-            for row in content['images']:
-                sizes[row['id']] = _size(row.get('width'), row.get('height'))
-        for file in files.values():
-            if trouble := problem_of_path(file):
-                raise ValueError(trouble)
-        found = {file: Annotation(set(), [], sizes.get(i)) for i, file in files.items()}
-        if len(names) < len(content['categories']):
-            raise ValueError('a category stands there twice')
-        if not len(found) == len(files) == len(content['images']):
-            raise ValueError('an image stands there twice')
-        for number, row in enumerate(content['annotations']):
-            if row['image_id'] not in files or row['category_id'] not in names:
-                raise ValueError(f'annotation {number} is of an unknown image or category')
-            labels, boxes, _ = found[files[row['image_id']]]
-            labels.add(names[row['category_id']])
-            if with_boxes:
-                x, y, w, h = map(float, row['bbox'])
-                crowd = bool(row.get('iscrowd', 0))
-                boxes.append(Box(names[row['category_id']], (x, y, x + w, y + h), crowd))
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        reason = f'{error} missing' if isinstance(error, KeyError) else error
-        raise ValueError(f'{path}: no COCO annotations: {reason}') from error
-    return found
+    content = COCOFile.load(path, with_boxes)
+    outside = [problem_of_path(image.file_name) for image in content.images]
+    raise_problems(path, [problem for problem in outside if problem])
+    return {
+        image.file_name: Annotation(
+            {content.classes[item.category] for item in image.objects},
+            [Box(content.classes[o.category], o.box, o.crowd) for o in image.objects if o.box],
+            image.size if with_boxes else None,
+        )
+        for image in content.images
+    }
 
 
 def read_voc(root: Path, split: str, with_boxes: bool = False) -> Source:
@@ -107,41 +85,25 @@ def read_voc(root: Path, split: str, with_boxes: bool = False) -> Source:
     Example:
         >>> source = read_voc(Path('data/VOCdevkit/VOC2007'), 'trainval')
     """
-    ids = root / 'ImageSets' / 'Main' / f'{split}.txt'
+    found = read_voc_split(root, split, with_boxes)
+    images = root / 'JPEGImages'
+    files = files_of_ids(found, images, root / 'ImageSets' / 'Main' / f'{split}.txt')
     return _source(
         {
-            path.name: (path, _voc_objects(root / 'Annotations' / f'{stem}.xml', with_boxes))
-            for stem, path in find_images(root / 'JPEGImages', ids).items()
+            files[i].relative_to(images).as_posix(): (files[i], _annotation(found[i], with_boxes))
+            for i in sorted(found)
         }
     )
 
 
-def _voc_objects(path: Path, with_boxes: bool) -> Annotation:
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such annotation')
-    try:
-        root = read_xml(path)
-        objects = root.findall('object')
-        names = [str(node.findtext('name', '')).strip() for node in objects]
-        if not all(names):
-            raise ValueError('an object without a name')
-        pairs = zip(names, objects, strict=True) if with_boxes else ()
-        boxes = [_voc_box(name, node) for name, node in pairs]
-        size = _size(root.findtext('size/width'), root.findtext('size/height'))
-    except ValueError as error:
-        raise ValueError(f'{path}: not a VOC annotation: {error}') from error
-    return Annotation(set(names), boxes, size if with_boxes else None)
-
-
-def _size(width: float | str | None, height: float | str | None) -> tuple[int, int] | None:
-    return None if width is None or height is None else (int(width), int(height))
-
-
-def _voc_box(name: str, node: ElementTree.Element) -> Box:
-    """From corners that count from 1, both inside, to exclusive ends from 0."""
-    x1, y1, x2, y2 = (float(node.findtext(f'bndbox/{key}', '')) for key in CORNERS)
-    crowd = node.findtext('difficult', '0').strip() == '1'
-    return Box(name, (x1 - 1, y1 - 1, x2, y2), crowd)
+def _annotation(annotation: VOCAnnotation, with_boxes: bool) -> Annotation:
+    labels = {item.name for item in annotation.objects}
+    if not with_boxes:
+        return Annotation(labels, [])
+    boxes = zip(annotation.objects, annotation.boxes().tolist(), strict=True)
+    return Annotation(
+        labels, [Box(item.name, tuple(box), item.difficult) for item, box in boxes], annotation.size
+    )
 
 
 def _source(found: dict[str, tuple[Path, Annotation]]) -> Source:

@@ -6,9 +6,7 @@ import numpy as np
 
 from wsl_plugins.datasets.prepare.annotations import Annotation
 from wsl_plugins.datasets.prepare.source import Source
-from wsl_plugins.files.problems import raise_problems
-
-BORDER = 1  # pixels by which a box may leave its image: data sets round differently
+from wsl_plugins.files.annotated_boxes import fit_boxes
 
 
 def attach_boxes(source: Source, objects: dict[str, Annotation]) -> None:
@@ -21,7 +19,8 @@ def attach_boxes(source: Source, objects: dict[str, Annotation]) -> None:
 def keep_boxes(source: Source, classes: list[str], own_class: bool) -> None:
     """Clip the boxes of test images, and leave out and count what cannot be evaluated.
 
-    Left out are boxes of other classes and without area, and images without any box that counts.
+    Left out are boxes of other classes and without a pixel in their image, and images without any
+    box that counts. Boxes that were clipped are counted in ``noted``.
 
     Args:
         source (Source): Test images with their sizes.
@@ -29,37 +28,30 @@ def keep_boxes(source: Source, classes: list[str], own_class: bool) -> None:
         own_class (bool): Whether only boxes of the image's label count, and no crowds (localizer).
 
     Raises:
-        ValueError: A box is not finite or leaves its image by more than a pixel, or no image has a
-            box.
+        ValueError: A box is not finite, boxes are no pixels of their images
+            (:func:`wsl_plugins.files.annotated_boxes.fit_boxes`), or no image has one.
     """
-    kept, problems, lost = [], [], Counter()
+    rows = [(image, box) for image in source.images for box in image.boxes]
+    fitted = fit_boxes(
+        np.array([box.xyxy for _, box in rows]),
+        np.array([image.size for image, _ in rows]),
+        'boxes for evaluation',
+        lambda number: f'image {rows[number][0].image_id!r}',
+    )
+    kept, lost, inside = [], Counter(), iter(zip(fitted.boxes.tolist(), fitted.good, strict=True))
     for image in source.images:
         boxes = []
-        for box in image.boxes:
-            corners = np.array(box.xyxy)
-            limit = np.array([*image.size, *image.size])
-            if (
-                not np.isfinite(corners).all()
-                or ((corners < -BORDER) | (corners > limit + BORDER)).any()
-            ):
-                problems.append(
-                    f'image {image.image_id!r} of {image.size[0]} x {image.size[1]} pixels: box '
-                    f'{corners.tolist()} leaves it'
-                )
-                continue
-            x1, y1, x2, y2 = np.clip(corners, 0, limit).tolist()
+        for box, (corners, good) in zip(image.boxes, inside):  # noqa: B905 (goes on)
             if box.name not in classes:
                 lost['boxes of other classes'] += 1
-            elif x2 <= x1 or y2 <= y1:
-                lost['boxes without area'] += 1
-            elif not own_class or (box.name == image.labels[0] and not box.crowd):
-                boxes.append(box._replace(xyxy=(x1, y1, x2, y2)))
+            elif good and (not own_class or (box.name == image.labels[0] and not box.crowd)):
+                boxes.append(box._replace(xyxy=tuple(corners)))
         if any(not box.crowd for box in boxes):
             kept.append(image.with_(boxes=tuple(boxes)))
         else:
             lost['test images without a box'] += 1
-    raise_problems('boxes for evaluation', problems)
     if not kept:
         raise ValueError(f'boxes for evaluation: none of {len(source.images)} test images has one')
     source.images = kept
     source.left_out.update(lost)
+    source.noted.update(fitted.notes)

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from wsl_plugins.datasets.prepare.source import LabelledImage
 from wsl_plugins.files.images import read_pixels
+from wsl_plugins.files.listed_images import problem_of_size
 from wsl_plugins.files.names import is_utf8
 from wsl_plugins.files.problems import raise_problems
 
@@ -36,7 +37,8 @@ def read_sizes(images: list[LabelledImage], workers: int | None = None) -> list[
                 mininterval=0.2 if sys.stderr.isatty() else 10,
             )
         )
-    problems = [_problem(i, size) for i, size in zip(images, sizes, strict=True)]
+    pairs = zip(images, sizes, strict=True)
+    problems = [problem_of_size(image.path, size, image.size) for image, size in pairs]
     raise_problems('images', [problem for problem in problems if problem])
     return [image.with_(size=size) for image, size in zip(images, sizes, strict=True)]
 
@@ -48,18 +50,6 @@ def _size(path: Path) -> tuple[int, int] | str:
     except OSError as error:
         return f'cannot be read: {error.strerror}'
     return 'cannot be read as an image' if pixels is None else pixels.shape[1::-1]
-
-
-def _problem(image: LabelledImage, size: tuple[int, int] | str) -> str | None:
-    if isinstance(size, str):
-        return f'{image.path} {size}'
-    if image.size in (None, size):
-        return None
-    turned = ' (turned by its orientation tag: remove the tag)' if image.size == size[::-1] else ''
-    return (
-        f'{image.path} is {size[0]} x {size[1]} pixels{turned}, '
-        f'the annotation of its boxes says {image.size[0]} x {image.size[1]}'
-    )
 
 
 def name_images(images: list[LabelledImage]) -> dict[str, LabelledImage]:

@@ -50,12 +50,15 @@ class Source:
     Attributes:
         images (list[LabelledImage]): The images.
         left_out (Counter): What was left out, such as 'images without a label', to its number.
+        noted (Counter): What else is to be said, such as 'boxes clipped to their image', to its
+            number.
         unlabelled (set[str]): Ids of images that the source names without a label (CSV).
         found (str): What was found out about the source, one line; empty if nothing was.
     """
 
     images: list[LabelledImage] = field(default_factory=list)
     left_out: Counter = field(default_factory=Counter)
+    noted: Counter = field(default_factory=Counter)
     unlabelled: set[str] = field(default_factory=set)
     found: str = ''
 

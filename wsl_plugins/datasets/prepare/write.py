@@ -16,6 +16,7 @@ from wsl_plugins.datasets.prepare.layout import (
 from wsl_plugins.datasets.prepare.plan import SPLITS, TASKS, Plan, check_target, clear, remove
 from wsl_plugins.datasets.prepare.source import LabelledImage, Source
 from wsl_plugins.datasets.prepare.split import check_splits, one_label_only, split_images
+from wsl_plugins.files.listed_images import UNSIZED
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.proposals.generate import generate
 from wsl_plugins.proposals.recipe import Recipe
@@ -31,6 +32,7 @@ class Prepared:
         proposals (int): Boxes of the proposals, 0 for a localizer.
         without (tuple[int, int]): Training and test images without a proposal.
         left_out (Counter): What was left out, and how often.
+        noted (Counter): What else was seen in the annotations, and how often.
     """
 
     classes: dict[str, tuple[int, int]]
@@ -38,6 +40,7 @@ class Prepared:
     proposals: int = 0
     without: tuple[int, int] = (0, 0)
     left_out: Counter = field(default_factory=Counter)
+    noted: Counter = field(default_factory=Counter)
 
 
 def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
@@ -78,10 +81,15 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
     if test is None:
         train.images, images = split_images(train.images, plan.test_fraction, plan.seed)
         test = Source(images)
+    if not test.images:
+        lost = ', '.join(f'{count} {what}' for what, count in test.left_out.items())
+        raise ValueError(f'no test image has a label; left out: {lost or "none"}')
     classes = check_splits(train.images, test.images)
     train.images = [image.with_(boxes=(), size=None) for image in train.images]
     if not plan.boxes:
         test.images = [image.with_(boxes=(), size=None) for image in test.images]
+    if unsized := sum(image.size is None for image in test.images if image.boxes):
+        test.noted[UNSIZED] = unsized
     for source in (train, test):
         source.images = read_sizes(source.images, plan.workers)
     if plan.boxes:
@@ -120,6 +128,7 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
         boxes,
         tuple(without),
         train.left_out + test.left_out,
+        train.noted + test.noted,
     )
 
 

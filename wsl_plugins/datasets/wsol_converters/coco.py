@@ -1,24 +1,13 @@
 """COCO JSON."""
 
-import math
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
-from wsl_plugins.datasets.wsol_converters.source import (
-    Box,
-    LabelledImage,
-    Source,
-    one_label,
-    whole_box,
-)
-from wsl_plugins.files import file_errors, read_json, short
+import numpy as np
 
-KEYS = dict(
-    images=('id', 'file_name', 'width', 'height'),
-    annotations=('image_id', 'category_id', 'bbox'),
-    categories=('id', 'name'),
-)
+from wsl_plugins.datasets.wsol_converters.source import AnnotatedImage, Source, add_annotated
+from wsl_plugins.files import file_errors
+from wsl_plugins.files.formats.coco import COCOFile, COCOImage
+from wsl_plugins.files.listed_images import check_there
 
 
 def read_coco(root: Path, train: str, test: str, multi_label: str = 'skip') -> Source:
@@ -37,8 +26,9 @@ def read_coco(root: Path, train: str, test: str, multi_label: str = 'skip') -> S
         Source: The images; those left out are counted.
 
     Raises:
-        FileNotFoundError: An annotation file is missing.
-        ValueError: An annotation file is no COCO JSON, or the categories of the splits differ.
+        FileNotFoundError: An annotation file or an image is missing.
+        ValueError: An annotation file is no COCO JSON or does not fit its images, or the categories
+            of the splits differ.
 
     Example:
         >>> source = read_coco(Path('data/coco'), 'train2017', 'val2017', 'largest')
@@ -47,76 +37,31 @@ def read_coco(root: Path, train: str, test: str, multi_label: str = 'skip') -> S
         split: root / 'annotations' / f'instances_{name}.json'
         for split, name in dict(train=train, test=test).items()
     }
-    content = {split: _load(path) for split, path in paths.items()}
-    categories, others = (
-        {item['id']: str(item['name']) for item in part['categories']} for part in content.values()
-    )
+    content = {split: COCOFile.load(path) for split, path in paths.items()}
+    categories, others = (part.classes for part in content.values())
     if categories != others:
         raise ValueError(f'{root}: {train} and {test} have different categories')
-    label_of = {key: label for label, key in enumerate(sorted(categories))}
+    with file_errors(paths['train'], 'COCO annotations'):
+        label_of = {key: label for label, key in enumerate(sorted(categories))}
     source = Source([categories[key] for key in label_of])
     for split, part in content.items():
         folder = dict(train=train, test=test)[split]
-        with file_errors(paths[split], 'COCO annotations'):
-            getattr(source, split).extend(_images(part, folder, label_of, source, multi_label))
+        check_there([image.file_name for image in part.images], root / folder, paths[split])
+        found = [_annotated(image, root, folder, label_of) for image in part.images]
+        add_annotated(getattr(source, split), found, source, multi_label, paths[split])
     return source
 
 
-def _images(
-    part: dict, folder: str, label_of: dict, source: Source, multi_label: str
-) -> Iterator[LabelledImage]:
-    """Images of a split that are not left out."""
-    of_image = defaultdict(list)
-    for annotation in part['annotations']:
-        of_image[annotation['image_id']].append(annotation)
-    for entry in part['images']:
-        size = int(entry['width']), int(entry['height'])
-        annotations = of_image[entry['id']]
-        try:
-            objects = [
-                (label_of[annotation['category_id']], _pixels(annotation['bbox'], size))
-                for annotation in annotations
-                if not annotation.get('iscrowd')
-            ]
-        except (OverflowError, TypeError, ValueError) as error:
-            raise ValueError(f'image {short(entry["file_name"])}: {error}') from error
-        labels = {label_of[annotation['category_id']] for annotation in annotations}
-        image_id = f'{folder}/{entry["file_name"]}'
-        image = one_label(image_id, size, objects, labels, source, multi_label)
-        if image is not None:
-            yield image
-
-
-def _load(path: Path) -> dict:
-    """The content of a COCO file."""
-    content = read_json(path)
-    with file_errors(path, 'COCO annotations'):
-        _check(content, path)
-    return content
-
-
-def _check(content: dict, path: Path) -> None:
-    missing = {'images', 'annotations', 'categories'} - set(content)
-    if missing:
-        raise ValueError(f'{path}: no COCO annotations: {", ".join(sorted(missing))} missing')
-    for part, keys in KEYS.items():
-        for number, item in enumerate(content[part]):
-            if lacking := [key for key in keys if key not in item]:
-                raise ValueError(f'{path}: {part}[{number}] has no {", ".join(lacking)}')
-    known = {item['id'] for item in content['categories']}
-    sorted(known)  # numbers, or all texts
-    for item in content['annotations']:
-        if item['category_id'] not in known:
-            raise ValueError(
-                f'{path}: no category {short(item["category_id"])}, which is annotated'
-            )
-
-
-def _pixels(bbox: list[float], size: tuple[int, int]) -> Box:
-    """x, y, width, height with exclusive ends to whole pixels with both ends inside."""
-    x, y, width, height = map(float, bbox)
-    if not all(map(math.isfinite, (x, y, width, height))) or min(width, height) < 0:
-        raise ValueError(f'bbox must be x, y, width, height, got {short(bbox)}')
-    x0, y0 = math.floor(x), math.floor(y)
-    x1, y1 = math.ceil(x + width) - 1, math.ceil(y + height) - 1
-    return whole_box((x0, y0, max(x0, x1), max(y0, y1)), size)
+def _annotated(image: COCOImage, root: Path, folder: str, label_of: dict) -> AnnotatedImage:
+    """An image with its objects; crowds are classes without a box."""
+    single = [item for item in image.objects if not item.crowd]
+    image_id = f'{folder}/{image.file_name}'
+    return AnnotatedImage(
+        image_id,
+        root / image_id,
+        image.size,
+        [label_of[item.category] for item in single],
+        np.array([item.box for item in single], np.float64).reshape(-1, 4),
+        f'image {image.file_name!r}',
+        frozenset(label_of[item.category] for item in image.objects),
+    )

@@ -3,9 +3,14 @@
 import re
 from pathlib import Path
 
-from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source, whole_box
+from wsl_plugins.datasets.wsol_converters.source import (
+    AnnotatedImage,
+    LabelledImage,
+    Source,
+    located,
+)
 from wsl_plugins.files import read_text
-from wsl_plugins.files.formats.voc import read_xml
+from wsl_plugins.files.formats.voc import read_voc
 
 SUFFIXES = ('.jpeg', '.jpg', '.png')
 
@@ -17,8 +22,8 @@ def read_imagenet(
 
     Labels count the sorted names of the folders of train. Boxes come from
     ``train/<wnid>/<image>.xml``, ``val/<image>.xml`` or ``val/<wnid>/<image>.xml`` below
-    ``annotations``; coordinates are taken as they are and cut off at the last pixel. Every image of
-    val needs them; a training image without may not be held out as ``train-fullsup``.
+    ``annotations``; coordinates are taken as they are, clipped to the image. Every image of val
+    needs them; a training image without may not be held out as ``train-fullsup``.
 
     Args:
         root (Path): Folder with train and val.
@@ -32,7 +37,7 @@ def read_imagenet(
 
     Raises:
         FileNotFoundError: A folder, the labels or the XML file of a val image are missing.
-        ValueError: A label or an XML file is wrong.
+        ValueError: A label or an XML file is wrong, or does not fit its image.
 
     Example:
         >>> source = read_imagenet(Path('data/ILSVRC'), Path('data/ILSVRC/meta/val.txt'))
@@ -48,17 +53,15 @@ def read_imagenet(
         raise FileNotFoundError(f'{root / "train"}: no folder of a class')
     label_of = {wnid: label for label, wnid in enumerate(wnids)}
     source = Source(wnids)
-    for wnid in wnids:
-        for image in _images(root / 'train' / wnid):
-            source.train.append(_labelled(root, image, wnid, label_of, annotations))
-    val = dict(_val_images(root / 'val', wnids, val_labels))
-    for image, wnid in val.items():
-        labelled = _labelled(root, image, wnid, label_of, annotations)
+    train = [(image, wnid) for wnid in wnids for image in _images(root / 'train' / wnid)]
+    source.train = _labelled(root, train, label_of, source, annotations)
+    val = list(dict(_val_images(root / 'val', wnids, val_labels)).items())
+    source.test = _labelled(root, val, label_of, source, annotations)
+    for (image, wnid), labelled in zip(val, source.test, strict=True):
         if not labelled.boxes:
             raise FileNotFoundError(
                 f'{annotations / "val" / image.stem}.xml: missing or without a box of {wnid}'
             )
-        source.test.append(labelled)
     return source
 
 
@@ -100,17 +103,29 @@ def _val_images(val: Path, wnids: list[str], labels: Path | None) -> list[tuple[
 
 
 def _labelled(
-    root: Path, image: Path, wnid: str, label_of: dict[str, int], annotations: Path
-) -> LabelledImage:
-    image_id = image.relative_to(root)
-    split = image_id.parts[0]
-    places = (annotations / split / wnid / image.stem, annotations / split / image.stem)
-    files = [Path(f'{place}.xml') for place in places if Path(f'{place}.xml').is_file()]
-    size, boxes = None, ()
-    if files:
-        size, objects = read_xml(files[0])
-        try:
-            boxes = tuple(whole_box(box, size) for name, box in objects if name == wnid)
-        except ValueError as error:
-            raise ValueError(f'{files[0]}: {error}') from error
-    return LabelledImage(image_id.as_posix(), label_of[wnid], size, boxes)
+    root: Path,
+    images: list[tuple[Path, str]],
+    label_of: dict[str, int],
+    source: Source,
+    annotations: Path,
+) -> list[LabelledImage]:
+    """(path, wnid) of every image, with its boxes if there is an XML file."""
+    ids = [image.relative_to(root) for image, _ in images]
+    found = {}
+    for number, (image, wnid) in enumerate(images):
+        split = ids[number].parts[0]
+        places = (annotations / split / wnid / image.stem, annotations / split / image.stem)
+        file = next((Path(f'{p}.xml') for p in places if Path(f'{p}.xml').is_file()), None)
+        if file is None:
+            continue
+        item = read_voc(file)
+        own = [n for n, annotated in enumerate(item.objects) if annotated.name == wnid]
+        boxes, labels = item.boxes(first=0)[own], [label_of[wnid]] * len(own)
+        found[number] = AnnotatedImage(str(ids[number]), image, item.size, labels, boxes, str(file))
+    boxes_of = dict(zip(found, located(list(found.values()), source, annotations), strict=True))
+    result = []
+    for number, (_, wnid) in enumerate(images):
+        size, objects = boxes_of.get(number, (None, []))
+        boxes = tuple(box for _, box in objects)
+        result.append(LabelledImage(ids[number].as_posix(), label_of[wnid], size, boxes))
+    return result

@@ -4,7 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+
+from wsl_plugins.files.annotated_boxes import fit_boxes
+from wsl_plugins.files.listed_images import UNSIZED, checked_sizes
 
 Box = tuple[int, int, int, int]
 MULTI_LABEL = ('skip', 'largest')
@@ -31,6 +37,80 @@ class Source:
     train: list[LabelledImage] = field(default_factory=list)
     test: list[LabelledImage] = field(default_factory=list)
     left_out: Counter = field(default_factory=Counter)
+    noted: Counter = field(default_factory=Counter)
+
+
+class AnnotatedImage(NamedTuple):
+    """An image and its objects, as they are in annotations.
+
+    Attributes:
+        image_id (str): Id to write.
+        path (Path): The file.
+        size (tuple[int, int] | None): (width, height) of the annotation, if it tells.
+        labels (list[int]): Class of each object.
+        boxes (np.ndarray): (N, 4) xyxy, pixels from 0 with exclusive ends.
+        where (str): The annotation, for messages.
+        more (set[int]): Further classes of the image, without a box.
+    """
+
+    image_id: str
+    path: Path
+    size: tuple[int, int] | None
+    labels: list[int]
+    boxes: np.ndarray
+    where: str
+    more: frozenset[int] = frozenset()
+
+
+def located(
+    found: list[AnnotatedImage], source: Source, where: object
+) -> list[tuple[tuple[int, int], list[tuple[int, Box]]]]:
+    """Size and (label, box) of the objects of every image; boxes cover every pixel that they touch.
+
+    Sizes are those of the files, with which the annotations must agree; boxes are clipped to their
+    image, and those without a pixel in it are left out and counted.
+
+    Args:
+        found: Images.
+        source: Where to count what is left out or changed.
+        where: What holds the annotations, for messages.
+
+    Raises:
+        ValueError: An image cannot be read or has another size than its annotation; boxes are no
+            pixels (:func:`fit_boxes`).
+    """
+    sizes, unsized = checked_sizes([i.path for i in found], [i.size for i in found], where)
+    owners = [number for number, image in enumerate(found) for _ in image.labels]
+    fitted = fit_boxes(
+        np.concatenate([np.zeros((0, 4)), *(image.boxes for image in found)]),
+        np.array([sizes[number] for number in owners]),
+        where,
+        lambda row: found[owners[row]].where,
+    )
+    source.noted.update({**fitted.notes, **({UNSIZED: unsized} if unsized else {})})
+    first, last = np.floor(fitted.boxes[:, :2]), np.ceil(fitted.boxes[:, 2:]) - 1
+    whole = np.concatenate([first, last], axis=1).astype(int).tolist()
+    objects: list[list[tuple[int, Box]]] = [[] for _ in found]
+    labels = [label for image in found for label in image.labels]
+    for number, label, box, good in zip(owners, labels, whole, fitted.good, strict=True):
+        if good:
+            objects[number].append((label, tuple(box)))
+    return list(zip(sizes, objects, strict=True))
+
+
+def add_annotated(
+    images: list[LabelledImage],
+    found: list[AnnotatedImage],
+    source: Source,
+    multi_label: str,
+    where: object,
+) -> None:
+    """Add images of one class to those of a split, see :func:`located` and :func:`one_label`."""
+    for image, (size, objects) in zip(found, located(found, source, where), strict=True):
+        labels = {*image.labels, *image.more}
+        chosen = one_label(image.image_id, size, objects, labels, source, multi_label)
+        if chosen is not None:
+            images.append(chosen)
 
 
 def whole_box(box: Sequence[float], size: tuple[int, int]) -> Box:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from wsl_plugins.datasets.wsol_converters.source import Source, one_label, whole_box
-from wsl_plugins.files.formats.voc import read_xml
-from wsl_plugins.files.names import read_id_list
+from wsl_plugins.datasets.wsol_converters.source import AnnotatedImage, Source, add_annotated
+from wsl_plugins.files.formats.voc import read_voc_split
+from wsl_plugins.files.listed_images import files_of_ids
 
 
 def read_voc(root: Path, train: str, test: str, multi_label: str = 'skip') -> Source:
@@ -22,36 +22,31 @@ def read_voc(root: Path, train: str, test: str, multi_label: str = 'skip') -> So
         Source: The images; those left out are counted.
 
     Raises:
-        FileNotFoundError: A list or an annotation is missing.
-        ValueError: A list or an annotation is wrong.
+        FileNotFoundError: A list, an annotation or an image is missing.
+        ValueError: A list or an annotation is wrong, or does not fit its image.
 
     Example:
         >>> source = read_voc(Path('data/VOCdevkit/VOC2007'), 'trainval', 'test')
     """
-    annotations = {
-        split: {
-            image_id: read_xml(root / 'Annotations' / f'{image_id}.xml')
-            for image_id in read_id_list(root / 'ImageSets' / 'Main' / f'{name}.txt')
-        }
+    images = root / 'JPEGImages'
+    splits = {
+        split: (read_voc_split(root, name), root / 'ImageSets' / 'Main' / f'{name}.txt')
         for split, name in dict(train=train, test=test).items()
     }
-    names = {
-        name for part in annotations.values() for item in part.values() for name, _ in item.objects
-    }
+    names = {o.name for part, _ in splits.values() for item in part.values() for o in item.objects}
     source = Source(sorted(names))
-    for split, part in annotations.items():
-        for image_id, (size, objects) in part.items():
-            try:
-                located = [
-                    # from 1 to 0 as the first pixel
-                    (source.classes.index(name), whole_box([value - 1 for value in box], size))
-                    for name, box in objects
-                ]
-            except ValueError as error:
-                path = root / 'Annotations' / f'{image_id}.xml'
-                raise ValueError(f'{path}: {error}') from error
-            labels = {label for label, _ in located}
-            image = one_label(f'{image_id}.jpg', size, located, labels, source, multi_label)
-            if image is not None:
-                getattr(source, split).append(image)
+    for split, (part, ids) in splits.items():
+        files = files_of_ids(part, images, ids)
+        found = [
+            AnnotatedImage(
+                files[i].relative_to(images).as_posix(),
+                files[i],
+                item.size,
+                [source.classes.index(o.name) for o in item.objects],
+                item.boxes(),
+                f'{root / "Annotations" / i}.xml',
+            )
+            for i, item in part.items()
+        ]
+        add_annotated(getattr(source, split), found, source, multi_label, ids)
     return source

@@ -4,6 +4,8 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -91,24 +93,36 @@ def write_metadata_root(
     if not fullsup:
         del parts['train-fullsup']
     proxy_ids = None if proxy is None else proxy_set(weak, proxy, seed)
+    for split, images in parts.items():
+        if not images:
+            lost = ', '.join(f'{count} images {why}' for why, count in source.left_out.items())
+            raise ValueError(f'no image is left for {split}; left out: {lost or "none"}')
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent) as scratch:
         fresh = Path(scratch) / out.name
-        fresh.mkdir()
-        (fresh / 'classes.txt').write_text(''.join(f'{c}\n' for c in source.classes), 'utf-8')
-        for split, images in parts.items():
-            weakly = split == 'train-weaksup'
-            metadata = _metadata(fresh / split, images, located=not weakly)
-            write_wsol_metadata(metadata, proxy_ids if weakly else None)
-            try:
+        with _named(fresh, out):
+            fresh.mkdir()
+            (fresh / 'classes.txt').write_text(''.join(f'{c}\n' for c in source.classes), 'utf-8')
+            for split, images in parts.items():
+                weakly = split == 'train-weaksup'
+                metadata = _metadata(fresh / split, images, located=not weakly)
+                write_wsol_metadata(metadata, proxy_ids if weakly else None)
                 WSOLMetadata.load(fresh, split, require=None if weakly else 'boxes')
-            except ValueError as error:
-                raise ValueError(str(error).replace(str(fresh), str(out))) from error
         if out.exists():
             shutil.move(out, Path(scratch) / 'replaced')
         os.replace(fresh, out)
     counts = {split: len(images) for split, images in parts.items()}
     return counts if proxy_ids is None else {**counts, 'proxy': len(proxy_ids)}
+
+
+@contextmanager
+def _named(fresh: Path, out: Path) -> Iterator[None]:
+    """Errors name the folder that was asked for, not the temporary one."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        kind = ValueError if isinstance(error, ValueError) else OSError
+        raise kind(str(error).replace(str(fresh), str(out))) from error
 
 
 def _by_class(images: list[LabelledImage]) -> dict[int, list[LabelledImage]]:

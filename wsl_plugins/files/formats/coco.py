@@ -1,20 +1,116 @@
 """COCO annotations."""
 
 import json
+import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from wsl_plugins.files.formats.coco_rows import name_of, problems_of_coco, size_of
 from wsl_plugins.files.limits import checked_file
 from wsl_plugins.files.names import ImageNames
+from wsl_plugins.files.problems import raise_problems
 from wsl_plugins.files.text import file_errors, read_json
 
 MASK = b'"segmentation":'
 """Before a mask; no part of a text, where the last quotation mark of it is written ``\\"``."""
 
 
+class COCOObject(NamedTuple):
+    """An annotation.
+
+    Attributes:
+        which (str): What an error calls it, such as ``annotation 7``.
+        category (int | None): Id of its class.
+        box (tuple | None): xyxy, pixels from 0 with exclusive ends; None if it was not asked for.
+        crowd (bool): Whether it stands for several objects.
+        score (float): NaN if there is none.
+    """
+
+    which: str
+    category: Any
+    box: tuple[float, float, float, float] | None
+    crowd: bool
+    score: float
+
+
+class COCOImage(NamedTuple):
+    """An image: id, path, (width, height) or None if it is missing or zero, and its objects."""
+
+    image_id: Any
+    file_name: str
+    size: tuple[int, int] | None
+    objects: list[COCOObject]
+
+
+class COCOFile(NamedTuple):
+    """Names of the classes by category id, and the images in the order of the file."""
+
+    classes: dict[Any, str]
+    images: list[COCOImage]
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike, with_boxes: bool = True, with_classes: bool = True
+    ) -> 'COCOFile':
+        """Read and check annotations.
+
+        Args:
+            path: The JSON file.
+            with_boxes: Whether every annotation needs a ``bbox``. Default; if not, boxes are not
+                looked at.
+            with_classes: Whether there must be categories, one for every annotation. Default; if
+                not, only those that are there are checked.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is no COCO file: one error names the first five problems.
+
+        Example:
+            >>> COCOFile.load('annotations/instances_val2017.json').images[0].objects[0].box
+            (236.98, 142.51, 261.68, 212.01)
+        """
+        content = read_coco(path)
+        with file_errors(path, 'COCO annotations'):
+            raise_problems(path, problems_of_coco(content, with_boxes, with_classes))
+            return cls._of(content, with_boxes)
+
+    @classmethod
+    def _of(cls, content: dict, with_boxes: bool) -> 'COCOFile':
+        images = {
+            row['id']: COCOImage(row['id'], row['file_name'], size_of(row), [])
+            for row in content['images']
+        }
+        for number, row in enumerate(content['annotations']):
+            box = None
+            if with_boxes:
+                x, y, width, height = map(float, row['bbox'])
+                box = x, y, x + width, y + height
+            score = row.get('score')
+            images[row['image_id']].objects.append(
+                COCOObject(
+                    name_of('annotations', number, row),
+                    row.get('category_id'),
+                    box,
+                    bool(row.get('iscrowd')),
+                    math.nan if score is None else float(score),
+                )
+            )
+        classes = {row['id']: row['name'].strip() for row in content.get('categories', [])}
+        return cls(classes, list(images.values()))
+
+    def boxes(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Of all objects: (N, 4) boxes, (N, 2) size of the image or 0, and what to call them."""
+        rows = [(o, image.size or (0, 0)) for image in self.images for o in image.objects]
+        boxes = np.array([item.box for item, _ in rows], np.float64).reshape(-1, 4)
+        sizes = np.array([size for _, size in rows], np.float64).reshape(-1, 2)
+        return boxes, sizes, [item.which for item, _ in rows]
+
+
 def read_coco(path: str | os.PathLike) -> dict:
-    """A COCO annotation file.
+    """A COCO annotation file, without masks.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -23,7 +119,7 @@ def read_coco(path: str | os.PathLike) -> dict:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such annotation file')
-    data = read_json(path)
+    data = read_annotations(path, masks=False)
     if not isinstance(data, dict) or 'images' not in data:
         raise ValueError(f'{path}: not a COCO annotation file: no "images"')
     return data
@@ -42,7 +138,7 @@ def image_names(path: str | os.PathLike) -> ImageNames:
     return ImageNames({**{s: s for s in stems.values()}, **stems}, str(path))
 
 
-def read_annotations(path: str, masks: bool) -> Any:
+def read_annotations(path: str | os.PathLike, masks: bool) -> Any:
     """Content of a file; without ``masks``, polygons may be left out.
 
     Raises:

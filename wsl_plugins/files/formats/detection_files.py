@@ -4,16 +4,20 @@ import io
 import math
 import os
 import warnings
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from wsl_plugins.files import file_errors, load_pickle, read_json, short
+from wsl_plugins.files.boxes import problem_of_scale
+from wsl_plugins.files.formats.coco import COCOFile
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, sizes_of
 from wsl_plugins.files.names import image_id_of
 from wsl_plugins.files.pickles import Unpickler
+from wsl_plugins.files.problems import summary
 
 
 class DetectedImage(NamedTuple):
@@ -115,17 +119,21 @@ def _images_of(
 
 
 def read_results_json(
-    path: str | os.PathLike, images: dict[Any, tuple[str, tuple[int, int], list[int]]]
+    path: str | os.PathLike,
+    images: dict[Any, tuple[str, tuple[int, int], list[int]]],
+    classes: Collection[int],
 ) -> dict[str, DetectedImage]:
     """COCO result list: ``[{"image_id": 9, "category_id": 1, "bbox": [x, y, w, h], "score": 1}]``.
 
     Args:
         path (str | PathLike): The file.
         images (dict): ``image_id`` of the list to id, (width, height) and classes of the image.
+        classes (Collection[int]): Ids of all classes.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no such list, or names an unknown image.
+        ValueError: It is no such list, names an unknown image or category, or all boxes are in
+            0..1 or in percent.
     """
     rows = read_json(path)
     if not isinstance(rows, list):
@@ -142,6 +150,7 @@ def read_results_json(
         if not known:
             raise ValueError(f'{path}: detection {number} is of unknown image {short(key)}')
         found[key].append(entry)
+    _check_detections(path, found, {key: size for key, (_, size, _) in images.items()}, classes)
     with file_errors(path, 'list of detections'):
         return {
             image_id: _image(
@@ -151,6 +160,22 @@ def read_results_json(
         }
 
 
+def _check_detections(
+    path: str | os.PathLike, found: dict[Any, list[tuple]], sizes: dict, classes: Collection[int]
+) -> None:
+    """Categories must be known, and boxes be pixels."""
+    rows = [(key, *entry) for key, own in found.items() for entry in own]
+    unknown = Counter(category for *_, category in rows if category not in classes)
+    if unknown:
+        raise ValueError(
+            f'{path}: {sum(unknown.values())} of {len(rows)} detections have a category_id that is '
+            f'no category: {short(sorted(unknown))}; categories are {short(sorted(classes))}'
+        )
+    boxes = np.array([box for _, box, *_ in rows], np.float64).reshape(-1, 4)
+    if problem := problem_of_scale(boxes, np.array([sizes[key] for key, *_ in rows])):
+        raise ValueError(f'{path}: {problem}')
+
+
 def images_of_coco(path: str | os.PathLike) -> tuple[dict, dict[int, str]]:
     """What :func:`read_results_json` needs, and the class names, from COCO annotations.
 
@@ -158,25 +183,21 @@ def images_of_coco(path: str | os.PathLike) -> tuple[dict, dict[int, str]]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It holds no COCO annotations.
+        ValueError: It holds no COCO annotations, or an image has no size.
     """
-    content = read_json(path)
-    try:
-        labels: dict[Any, set[int]] = {image['id']: set() for image in content['images']}
-        for row in content['annotations']:
-            labels[row['image_id']].add(int(row['category_id']))
-        images = {
-            image['id']: (
-                str(image['file_name']),
-                (int(image['width']), int(image['height'])),
-                sorted(labels[image['id']]),
-            )
-            for image in content['images']
-        }
-        classes = {int(row['id']): str(row['name']) for row in content['categories']}
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ValueError(f'{path}: no COCO annotations: {error!r}') from error
-    return images, classes
+    content = COCOFile.load(path, with_boxes=False)
+    unsized = [short(image.image_id) for image in content.images if image.size is None]
+    if unsized:
+        raise ValueError(f'{path}: width and height are needed of {summary(unsized, "image")}')
+    images = {
+        image.image_id: (
+            image.file_name,
+            image.size,
+            sorted({item.category for item in image.objects}),
+        )
+        for image in content.images
+    }
+    return images, content.classes
 
 
 def images_of_metadata(metadata: WSOLMetadata) -> dict:

@@ -25,6 +25,7 @@ from wsl_plugins.datasets.prepare.eval_boxes import keep_boxes
 from wsl_plugins.datasets.prepare.images import read_sizes
 from wsl_plugins.datasets.wsol_converters import read_coco, read_cub, read_imagenet, read_voc
 from wsl_plugins.datasets.wsol_converters.source import whole_box
+from wsl_plugins.files.annotated_boxes import LOST
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.proposals.convert import read_any
@@ -142,8 +143,7 @@ def wsod_coco(root, box):
 def evaluated(source):
     source.images = read_sizes(source.images, workers=1)
     keep_boxes(source, list(CLASSES), own_class=False)
-    lost = source.left_out.get('boxes without area', 0)
-    return [box.xyxy for i in source.images if i.image_id == '1.jpg' for box in i.boxes] or lost
+    return [box.xyxy for i in source.images if i.image_id == '1.jpg' for box in i.boxes]
 
 
 def prepare_voc(root, box):
@@ -155,12 +155,19 @@ def prepare_coco(root, box):
 
 
 def convert_voc(root, box):
-    return read_voc(write_voc(root, box), 'a', 'a').train[0].boxes
+    return boxes_of_first(read_voc(write_voc(root, box), 'a', 'a'))
 
 
 def convert_coco(root, box):
     write_coco(root, box)
-    return read_coco(root, 'a', 'a').train[0].boxes
+    return boxes_of_first(read_coco(root, 'a', 'a'))
+
+
+def boxes_of_first(source):
+    """An image without a box is left out, and counted."""
+    found = [i.boxes for i in source.train if i.image_id.endswith('1.jpg')]
+    assert found or source.left_out['without a box'] == source.noted[LOST] == 2  # both splits
+    return found[0] if found else ()
 
 
 def convert_cub(root, box):
@@ -184,7 +191,8 @@ def convert_imagenet(root, box):
         for stem, name, own in (('1', 'cat', box), ('2', 'dog', GOOD)):
             write_image(root / split / name / f'{stem}.jpg')
             (root / 'Annotations' / split / name).mkdir(parents=True)
-            (root / 'Annotations' / split / name / f'{stem}.xml').write_text(xml(name, own))
+            path = root / 'Annotations' / split / name / f'{stem}.xml'
+            path.write_text(xml(name, own if split == 'train' else GOOD))
     return read_imagenet(root).train[0].boxes
 
 
@@ -236,76 +244,43 @@ def pseudo_boxes(root, box):
 
 
 VOC, COCO = r'Annotations/1\.xml: ', r'instances_a\.json: .*'
-COCO_BOX = r'bbox must be x, y, width, height, got \['
-LEAVES = r"boxes for evaluation: 1 problem: image '1\.jpg' of 60 x 40 pixels: box \["
+OBJECT = r'not a VOC annotation: object 1 \(cat\)'
+COCO_BOX = COCO + r'annotation 1: bbox must be x, y, width, height \(finite numbers\), '
 OUTSIDE = r'lies outside the image of 60 x 40 pixels'
-NOT_FINITE = 'is not finite or ends before it begins'
 CSV, IMAGE = r'b\.csv: 1 problem: ', r"image '1\.jpg': "
+CUT = (0, 5, 30, 25)  # clipped, and counted
+IN_VOC = dict(
+    nan=VOC + OBJECT + ": xmin must be a number, got 'nan'",
+    inf=VOC + OBJECT + ": xmax must be a number, got 'inf'",
+    text=VOC + OBJECT + ": xmin must be a number, got 'x'",
+    missing=VOC + OBJECT + ' has no bndbox',
+)
+IN_COCO = dict(
+    nan=COCO_BOX + r'got \[nan, 5, nan, 20',
+    inf=COCO_BOX + r'got \[10, 5, inf, 20',
+    text=COCO_BOX + r"got \['x', 5, 20, 20",
+    missing=COCO_BOX + 'it is missing',
+)
+LEFT_OUT = dict(reversed=[], outside=[], flat=[])  # no pixel of the image is in them: counted
 
 TABLE = {
-    wsod_voc: dict(
-        good=[GOOD],
-        nan=VOC + 'not a VOC annotation: cannot convert float NaN',
-        inf=VOC + 'not a VOC annotation: cannot convert float inf',
-        negative=[(-20, 5, 30, 25)],  # taken as it is: it still overlaps the image
-        reversed=VOC + r'.*box \[31, 6, 10, 25\] \(xmin, ymin, xmax, ymax\) ends before it begins',
-        outside=VOC + r'box \[101, 101, 120, 120\] .* ' + OUTSIDE,
-        flat=VOC + r'.*box \[11, 6, 10, 25\] .* ends before it begins',  # xmax < xmin
-        text=VOC + "not a VOC annotation: could not convert string to float: 'x'",
-        missing=VOC + 'not a VOC annotation: an object has no bndbox',
+    wsod_voc: dict(good=[GOOD], negative=[CUT], **IN_VOC, **LEFT_OUT),
+    wsod_coco: dict(good=[GOOD], negative=[CUT], **IN_COCO, **LEFT_OUT),
+    prepare_voc: dict(good=[GOOD], negative=[CUT], **IN_VOC, **LEFT_OUT),
+    prepare_coco: dict(good=[GOOD], negative=[CUT], **IN_COCO, **LEFT_OUT),
+    # WSOL metadata have both ends inside
+    convert_voc: dict(good=[(10, 5, 29, 24)], negative=[(0, 5, 29, 24)], **IN_VOC, **LEFT_OUT),
+    convert_coco: dict(good=[(10, 5, 29, 24)], negative=[(0, 5, 29, 24)], **IN_COCO, **LEFT_OUT),
+    convert_imagenet: dict(
+        good=[(11, 6, 30, 25)],  # numbers of the file, as published
+        negative=[(0, 6, 30, 25)],
+        flat=[],  # x ends before it begins: both ends are inside
+        reversed=[],
+        outside=[],
+        **{kind: text.replace('1\\.', 'train/cat/1\\.') for kind, text in IN_VOC.items()},
     ),
-    wsod_coco: dict(
-        good=[GOOD],
-        nan=COCO + 'annotation 1: ' + COCO_BOX + 'nan, 5, nan, 20',
-        inf=COCO + 'annotation 1: ' + COCO_BOX + '10, 5, inf, 20',
-        negative=[(-20, 5, 30, 25)],  # taken as it is: it still overlaps the image
-        reversed=COCO + 'annotation 1: ' + COCO_BOX + '30, 5, -20, 20',
-        outside=[],  # mmdet leaves it out; counted, see test_boxes_left_out_are_counted
-        flat=[],  # the same
-        text=COCO + 'annotation 1: ' + COCO_BOX + "'x', 5, 20, 20",
-        missing=COCO + 'annotation 1: bbox must be x, y, width, height, got None',
-    ),
-    prepare_voc: dict(
-        good=[GOOD],
-        nan=LEAVES + 'nan, 5.0, 30.0, 25.0',
-        inf=LEAVES + '10.0, 5.0, inf, 25.0',
-        negative=LEAVES + '-20.0, 5.0, 30.0, 25.0',
-        reversed=1,  # left out and counted: boxes without area
-        outside=LEAVES + '100.0, 100.0, 120.0, 120.0',
-        flat=1,  # the same
-        text=VOC + "not a VOC annotation: could not convert string to float: 'x'",
-    ),
-    prepare_coco: dict(
-        good=[GOOD],
-        nan=LEAVES + 'nan, 5.0, nan, 25.0',
-        inf=LEAVES + '10.0, 5.0, inf, 25.0',
-        negative=LEAVES + '-20.0, 5.0, 30.0, 25.0',
-        reversed=1,  # left out and counted: boxes without area
-        outside=LEAVES + '100.0, 100.0, 120.0, 120.0',
-        flat=1,  # the same
-        text=COCO + "no COCO annotations: could not convert string to float: 'x'",
-    ),
-    convert_voc: dict(
-        good=[(10, 5, 29, 24)],  # WSOL metadata have both ends inside
-        nan=VOC + 'box nan 5 29 24 is not finite',
-        inf=VOC + 'box 10 5 inf 24 is not finite',
-        negative=[(0, 5, 29, 24)],  # cut off at the border, as CUB was published
-        reversed=VOC + 'box 30 5 9 24 ends before it begins',
-        outside=VOC + 'box 100 100 119 119 ' + OUTSIDE,
-        flat=VOC + 'box 10 5 9 24 ends before it begins',
-        text=VOC + "not a VOC annotation: could not convert string to float: 'x'",
-        missing=VOC + "not a VOC annotation: could not convert string to float: ''",
-    ),
-    convert_coco: dict(
-        good=[(10, 5, 29, 24)],
-        nan=COCO + IMAGE + COCO_BOX + 'nan, 5, nan, 20',
-        inf=COCO + IMAGE + COCO_BOX + '10, 5, inf, 20',
-        negative=[(0, 5, 29, 24)],  # cut off at the border
-        reversed=COCO + IMAGE + COCO_BOX + '30, 5, -20, 20',
-        outside=COCO + IMAGE + 'box 100 100 119 119 ' + OUTSIDE,
-        flat=[(10, 5, 10, 24)],  # covers the pixels that it touches
-        text=COCO + IMAGE + "could not convert string to float: 'x'",
-    ),
+    statistics_voc: dict(good=[GOOD], negative=[CUT], **IN_VOC, **LEFT_OUT),
+    statistics_coco: dict(good=[GOOD], negative=[CUT], **IN_COCO, **LEFT_OUT),
     convert_cub: dict(
         good=[GOOD],  # x + w and y + h as published
         nan=r'bounding_boxes\.txt: image 1: box nan 5 nan 25 is not finite',
@@ -315,33 +290,6 @@ TABLE = {
         outside=r'bounding_boxes\.txt: image 1: box 100 100 120 120 ' + OUTSIDE,
         flat=[(10, 5, 10, 25)],  # both ends are inside: a pixel wide
         text=r"bounding_boxes\.txt: image 1: could not convert string to float: 'x'",
-    ),
-    convert_imagenet: dict(
-        good=[(11, 6, 30, 25)],  # numbers of the file, as published
-        nan=VOC.replace('1', 'train/cat/1') + 'box nan 6 30 25 is not finite',
-        inf=VOC.replace('1', 'train/cat/1') + 'box 11 6 inf 25 is not finite',
-        negative=[(0, 6, 30, 25)],  # cut off at the border
-        reversed=VOC.replace('1', 'train/cat/1') + 'box 31 6 10 25 ends before it begins',
-        outside=VOC.replace('1', 'train/cat/1') + 'box 101 101 120 120 ' + OUTSIDE,
-    ),
-    statistics_voc: dict(
-        good=[GOOD],
-        nan=VOC + IMAGE.replace(r'\.jpg', '') + r'box \[nan, 5.0, 30.0, 25.0\] ' + NOT_FINITE,
-        inf=VOC + IMAGE.replace(r'\.jpg', '') + r'box \[10.0, 5.0, inf, 25.0\] ' + NOT_FINITE,
-        negative=[(-20, 5, 30, 25)],  # taken as it is: an object that proposals cover in part
-        reversed=VOC + IMAGE.replace(r'\.jpg', '') + r'box \[30.0, 5.0, 10.0, 25.0\] ' + NOT_FINITE,
-        flat=[(10, 5, 10, 25)],  # an object that no proposal covers
-        text=VOC + "not a VOC annotation: could not convert string to float: 'x'",
-        missing=VOC + 'not a VOC annotation',
-    ),
-    statistics_coco: dict(
-        good=[GOOD],
-        nan=COCO + IMAGE.replace(r'\.jpg', '') + r'box \[nan, 5.0, nan, 25.0\] ' + NOT_FINITE,
-        inf=COCO + IMAGE.replace(r'\.jpg', '') + r'box \[10.0, 5.0, inf, 25.0\] ' + NOT_FINITE,
-        reversed=COCO + IMAGE.replace(r'\.jpg', '') + r'box \[30.0, 5.0, 10.0, 25.0\] '
-        + NOT_FINITE,
-        text=COCO + "a box is four numbers: .*'x'",
-        missing=COCO + "a box is four numbers: .*'category_id': 1",
     ),
     proposals_json: dict(
         good=[GOOD],
@@ -383,10 +331,8 @@ TABLE = {
         outside=CSV + IMAGE + 'box 60 40 60 40 has no area',
     ),
     box_coco: dict(
-        nan=COCO + '1 problem: ' + IMAGE + r'box \[nan, 5.0, nan, 25.0\] is not finite$',
+        **IN_COCO,
         reversed=COCO + '1 problem: ' + IMAGE + 'box 30 5 10 25 has no area',
-        text=COCO + IMAGE + "a number is needed, got 'x'",
-        missing=COCO + "'bbox'",
     ),
     pseudo_boxes: dict(
         nan=COCO + '1 problem: ' + IMAGE + 'box nan 5 nan 25 is not finite',
@@ -440,7 +386,7 @@ def test_boxes_left_out_are_counted(kind, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(wsod_mixin, 'print_log', lambda message, **_: seen.append(message))
     assert wsod_coco(tmp_path, BOXES[kind]) == []
-    assert [m for m in seen if '1 boxes have no pixel in their image, left out' in m]
+    assert [m for m in seen if f'1 {LOST}' in m]
     seen.clear()
     (tmp_path / 'good').mkdir()
     wsod_coco(tmp_path / 'good', GOOD)
@@ -450,7 +396,7 @@ def test_boxes_left_out_are_counted(kind, tmp_path, monkeypatch):
 def test_no_area_in_coco(tmp_path):
     path = write_coco(tmp_path, GOOD)
     path.write_text(path.read_text().replace('"area": 400', '"iscrowd": 0', 1))
-    with pytest.raises(ValueError, match=COCO + 'annotation 1: there is no area'):
+    with pytest.raises(ValueError, match=COCO + 'annotation 1: area must be a number, it is'):
         WSODCocoDataset(
             data_root=str(tmp_path),
             ann_file='annotations/instances_a.json',
@@ -490,7 +436,7 @@ def test_boxes_of_an_image_that_is_turned(kind, tmp_path):
     Image.new('RGB', SIZE).save(path, exif=tag)
     message = (
         r'1 problem: .*1\.jpg is 40 x 60 pixels \(turned by its orientation tag: remove the tag\), '
-        'the annotation of its boxes says 60 x 40'
+        'its annotation says 60 x 40'
     )
     with pytest.raises(ValueError, match=message):
         read_sizes(source.images, workers=1)

@@ -111,6 +111,6 @@ def test_categories_and_images_by_id(tmp_path):
     path = tmp_path / 'a.json'
     whole = dict(images=images, annotations=annotations, categories=[dict(id=3, name='cat')])
     path.write_text(json.dumps(whole))
-    coco = coco_file.CheckedCOCO(str(path), masks=False)
+    coco = coco_file.CheckedCOCO(str(path), tests=False)
     assert coco.get_img_ids() == [7, 5] and coco.get_cat_ids(['cat']) == [3]
     assert coco.get_ann_ids(img_ids=[7]) == [2, 1] and coco.get_ann_ids(img_ids=[5]) == []

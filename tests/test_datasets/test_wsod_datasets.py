@@ -278,7 +278,7 @@ def test_wrong_classes_in_coco(coco_kwargs, classes, message):
 
 def test_broken_xml(voc_kwargs, tmp_path):
     (tmp_path / 'VOC2007/Annotations/000002.xml').write_text('<annotation>')
-    with pytest.raises(ValueError, match=r'000002\.xml: not an XML annotation'):
+    with pytest.raises(ValueError, match=r'000002\.xml: not XML: '):
         WSODVOCDataset(**voc_kwargs)
 
 

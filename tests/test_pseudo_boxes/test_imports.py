@@ -112,7 +112,7 @@ def test_missing_and_unknown_images(load):
         ('b.csv', 'a,1,2,3,4,5,6', 'csv', 'b.csv:1: 5 or 6 fields are needed, got 7'),
         ('b.csv', 'id,x,y,u,v\na,1,2,3,4', 'csv', 'b.csv:1: no columns of corners'),
         ('b.json', {'images': []}, 'coco', 'b.json: no COCO annotations'),
-        ('b.json', coco([(7, [1, 2, 3, 4], {})]), 'coco', 'b.json: no COCO annotations: KeyError'),
+        ('b.json', coco([(7, [1, 2, 3, 4], {})]), 'coco', 'unknown image_id 7'),
         ('b.txt', f'{IDS[0]} 1 2 nan 4\n{IDS[1]} 0 0 1 1', 'c2am', 'b.txt: .*is not finite'),
         ('b.txt', f'{IDS[0]} 5 2 5 4\n{IDS[1]} 0 0 1 1', 'c2am', 'b.txt: .*has no area'),
         ('b.txt', '', 'xml', "format must be one of c2am, csv, coco, got 'xml'"),

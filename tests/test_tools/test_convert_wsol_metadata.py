@@ -228,6 +228,7 @@ OBJECTS = {
 
 def test_voc(tmp_path):
     for image_id, objects in OBJECTS.items():
+        picture(tmp_path / 'JPEGImages' / f'{image_id}.jpg')
         xml(tmp_path / 'Annotations' / f'{image_id}.xml', objects)
     lists = tmp_path / 'ImageSets' / 'Main'
     lists.mkdir(parents=True)
@@ -264,6 +265,8 @@ def test_coco_command(tmp_path):
     for split in ('train', 'val'):
         path = tmp_path / 'annotations' / f'instances_{split}.json'
         path.write_text(json.dumps(content))
+        for number in boxes:
+            picture(tmp_path / split / f'{number}.jpg')
     out = tmp_path / 'meta'
     result = run('coco', tmp_path, '--train', 'train', '--test', 'val', '--out', out)
     assert result.returncode == 0, result.stderr
@@ -280,11 +283,11 @@ def test_coco_command(tmp_path):
     with pytest.raises(ValueError, match='different categories'):
         read_coco(tmp_path, 'train', 'val')
     path.write_text(json.dumps({**content, 'annotations': [dict(image_id=1, category_id=5)]}))
-    with pytest.raises(ValueError, match=r'instances_val.json: annotations\[0\] has no bbox'):
+    with pytest.raises(ValueError, match=r'instances_val.json: .*annotations\[0\]: bbox must be'):
         read_coco(tmp_path, 'train', 'val')
     unknown = [dict(image_id=1, category_id=6, bbox=[0, 0, 1, 1])]
     path.write_text(json.dumps({**content, 'annotations': unknown}))
-    with pytest.raises(ValueError, match='no category 6'):
+    with pytest.raises(ValueError, match='unknown category_id 6'):
         read_coco(tmp_path, 'train', 'val')
     path.write_text('[')
     with pytest.raises(ValueError, match='instances_val.json: not JSON'):

@@ -65,6 +65,7 @@ def run(capsys, monkeypatch, name, *args):
     """Exit status and all that a tool says."""
     spec = importlib.util.spec_from_file_location(name, TOOLS / f'{name}.py')
     tool = importlib.util.module_from_spec(spec)
+    monkeypatch.syspath_prepend(TOOLS)
     spec.loader.exec_module(tool)
     monkeypatch.setattr('sys.argv', [name, *map(str, args)])
     status = tool.main()

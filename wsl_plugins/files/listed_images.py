@@ -34,9 +34,10 @@ def check_there(names: Sequence[str], folder: str | os.PathLike, where: object) 
     listed: dict[str, set[str]] = {}
     missing = []
     for name in names:
-        parent, base = os.path.split(os.path.join(folder, name))
+        base = name.rpartition('/')[2]
+        parent = name[: len(name) - len(base)]
         if parent not in listed:
-            listed[parent] = set(_names_in(parent))
+            listed[parent] = set(_names_in(os.path.join(folder, parent)))
         if base not in listed[parent]:
             missing.append(repr(name))
     if missing:

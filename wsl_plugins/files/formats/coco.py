@@ -149,7 +149,7 @@ def read_annotations(path: str | os.PathLike, masks: bool) -> Any:
         return read_json(path)
     try:
         return json.loads(without_polygons(checked_file(path).read_bytes()))
-    except ValueError:
+    except (ValueError, RecursionError):
         return read_json(path)
 
 

@@ -1,7 +1,9 @@
 """Convert region proposals between formats.
 
-Reads   .npz (ours), .mat (Fast R-CNN: boxes, images), .pkl ({boxes, indexes, scores} of WSOD
-        projects, or mmdet's {'parent/file': bboxes, scores}), .json (COCO results)
+Reads   .npz (ours), .mat (Fast R-CNN, EdgeBoxes: boxes, images, boxScores), a folder of one .mat
+        per image (MCG: boxes, scores), .json (COCO results), .pkl ({boxes, indexes, scores} of WSOD
+        projects, {boxes, ids, objectness_logits, bbox_mode} of detectron2, or mmdet's
+        {'parent/file': bboxes, scores})
 Writes  .npz (ours, not compressed, so that training can map it), or with --to mmdet the .pkl that
         plain mmdet's proposal_file reads
 
@@ -11,12 +13,14 @@ containers is refused."""
 import argparse
 import sys
 
-from wsl_plugins.proposals.convert import ENDS, read_any, save_mmdet
+from wsl_plugins.files.formats.foreign_proposals import ENDS
+from wsl_plugins.proposals.convert import read_any, save_mmdet
 
 EXAMPLE = """examples:
   python tools/convert_proposals.py voc_2007_trainval.mat --out voc_2007_trainval.npz
   python tools/convert_proposals.py MCG-coco_2014_train-boxes.pkl \\
       --ann annotations/instances_train2014.json --out mcg_train2014.npz
+  python tools/convert_proposals.py MCG-Pascal-Main_trainvaltest_2012-proposals --out mcg.npz
   python tools/convert_proposals.py selective_search.npz --to mmdet --out selective_search.pkl \\
       --ids-file VOC2007/ImageSets/Main/train.txt --image-parent JPEGImages --image-suffix .jpg"""
 
@@ -25,13 +29,13 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('source', help='file to read')
+    parser.add_argument('source', help='file to read, or folder of .mat')
     parser.add_argument('--out', required=True, metavar='FILE', help='file to write')
     parser.add_argument('--to', choices=('npz', 'mmdet'), default='npz', help='default: npz')
     parser.add_argument(
         '--ann',
         metavar='FILE',
-        help='COCO annotations that tell the file names of numeric image ids',
+        help='COCO annotations that tell the file names of image ids',
     )
     parser.add_argument(
         '--ids-file',
@@ -78,6 +82,10 @@ def main() -> int:
         print(f'convert_proposals: error: {error.args[0]}', file=sys.stderr)
         return 1
     print(f'{args.out}: {len(proposals.boxes)} boxes of {len(proposals)} images')
+    if proposals.scores is not None:
+        print(f'scores: {proposals.meta.get("scores_from", "scores")}, one per box')
+    if proposals.meta.get('not_read'):
+        print(f'not read: {", ".join(proposals.meta["not_read"])}')
     for key in ('dropped_without_area', 'dropped_repeated'):
         if proposals.meta.get(key):
             print(f'{key.replace("_", " ")}: {proposals.meta[key]} boxes of the source')

@@ -7,7 +7,8 @@ import argparse
 import sys
 from collections import Counter
 
-from wsl_plugins.files.formats.proposal_file import ProposalFile, select
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.formats.proposal_images import check_scale, select
 from wsl_plugins.files.writing import write_json
 from wsl_plugins.proposals.ground_truth import coco_objects, voc_objects
 from wsl_plugins.proposals.statistics import corloc_of_guesses, count_statistics, recall
@@ -49,6 +50,7 @@ def measure(args: argparse.Namespace, notes: Counter) -> dict[str, float]:
     """All numbers; with annotations, of the annotated images only. ``notes`` gets what was changed
     in the annotations."""
     proposals = ProposalFile.load(args.file)
+    check_scale(proposals)
     if args.voc_root is not None:
         objects = voc_objects(args.voc_root, args.split or 'train', args.use_difficult, notes)
     elif args.coco is not None:

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from wsl_plugins.files.formats.proposal_file import select
+from wsl_plugins.files.formats.proposal_images import select
 from wsl_plugins.files.names import first_repeated, read_id_list
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.proposals import ProposalFile

@@ -120,9 +120,9 @@ def test_numeric_ids_need_a_table(tmp_path):
 
 def test_names():
     names = ImageNames.from_ids(['000012', '2008_000002', 'a7', 'b7'])
-    assert names.stem_of(12) == '000012' and names.stem_of('000012.jpg') == '000012'
-    assert names.stem_of(2008000002) == '2008_000002'
-    assert names.stem_of('a7') == 'a7' and names.stem_of(7) == '7'  # 7 may be either: neither
+    assert names.find('000012') == names.numbers['12'] == '000012'
+    assert names.numbers['2008000002'] == '2008_000002'
+    assert names.find('a7') == 'a7' and '7' not in names.numbers  # 7 may be either: neither
 
 
 def test_coco_json_by_hand(tmp_path):
@@ -227,7 +227,10 @@ def test_ids_file_must_be_covered(tmp_path):
         ({'boxes': [[[1, 2, 3]]], 'indexes': ['a']}, r"image 'a' must be \(R, 4\), got \(1, 3\)"),
         ({'boxes': [[['x', 2, 3, 4]]], 'indexes': ['a']}, "image 'a' are no numbers"),
         ({'boxes': [[[1, 2, 3, np.nan]]], 'indexes': ['a']}, "image 'a' are not finite"),
-        ({'boxes': [[], []], 'indexes': ['a', 'a.jpg']}, "image 'a' appears twice"),
+        (
+            {'boxes': [[], []], 'indexes': ['a', 'a.jpg']},
+            r"'a': 'a' \(place 1\) and 'a.jpg' \(place 2\)",
+        ),
         (
             {'boxes': [[[1, 2, 3, 4]]], 'indexes': ['a'], 'scores': [[1, 2]]},
             "'a' has 1 boxes but 2 scores",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_FRACTION, _PERCENT = 1.5, 101.0  # a box of a model may end a little outside of its image
+_FRACTION, PERCENT = 1.5, 101.0  # a box of a model may end a little outside of its image
 _SIDE, _FEWEST = 200, 10  # of images, and of boxes: below, percents may well be pixels
 
 
@@ -19,7 +19,7 @@ def problem_of_scale(boxes: np.ndarray, sizes: np.ndarray | None = None) -> str 
 
     Example:
         >>> problem_of_scale(np.array([[0.1, 0.2, 0.5, 0.9]]))
-        'all boxes lie in 0..1 (number: 1, largest coordinate: 0.9), pixels are expected: ...'
+        'all boxes lie in 0..1 (largest coordinate: 0.9), pixels are expected: ...'
         >>> problem_of_scale(np.array([[0, 0, 1, 1], [10, 20, 50, 90]])) is None
         True
     """
@@ -27,11 +27,11 @@ def problem_of_scale(boxes: np.ndarray, sizes: np.ndarray | None = None) -> str 
     large_images = sizes is not None and np.min(sizes, initial=_SIDE) >= _SIDE
     if 0 < largest <= _FRACTION:
         scale, factor = '0..1', "the image's width and height"
-    elif _FRACTION < largest <= _PERCENT and len(boxes) >= _FEWEST and large_images:
+    elif _FRACTION < largest <= PERCENT and len(boxes) >= _FEWEST and large_images:
         scale, factor = '0..100 (percent)', "a hundredth of the image's width and height"
     else:
         return None
     return (
-        f'all boxes lie in {scale} (number: {len(boxes)}, largest coordinate: {largest:.4g}), '
-        f'pixels are expected: multiply x and y by {factor}'
+        f'all boxes lie in {scale} (largest coordinate: {largest:.4g}), pixels are expected: '
+        f'multiply x and y by {factor}'
     )

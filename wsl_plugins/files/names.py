@@ -1,12 +1,13 @@
-"""Names of images: which are allowed, lists of them, and those of other projects."""
+"""Names of images: which are allowed, lists of them, and those of other files."""
 
 import os
 import re
-from collections.abc import Hashable, Iterable
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from wsl_plugins.files.text import read_text, short
+from wsl_plugins.files.text import read_text
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 """Of image files, in lower case."""
@@ -79,55 +80,124 @@ def is_utf8(name: str) -> bool:
     return True
 
 
-class ImageNames:
-    """Finds the file stem for an image id of any kind.
-
-    Args:
-        stems: Raw id, as text, to file stem. Default: none known, then only ids that are texts are
-            understood, and taken as file names.
-        source: The file of the table, if an id that it lacks is an error. Default: none.
+def bare(name: str) -> str:
+    """A path with "/" and without the suffix of an image.
 
     Example:
-        >>> names = ImageNames.from_ids(['000012', '2008_000002'])
-        >>> names.stem_of(12), names.stem_of(2008000002), names.stem_of('000012.jpg')
-        ('000012', '2008_000002', '000012')
+        >>> bare('./d0/im_0.jpg'), bare('v1.5')
+        ('d0/im_0', 'v1.5')
+    """
+    path = os.path.normpath(name.replace('\\', '/')) if name else name
+    stem, suffix = os.path.splitext(path)
+    return stem if suffix.lower() in SUFFIXES else path
+
+
+def names_of(paths: Sequence[str], shown: Sequence[object] | None = None) -> list[str]:
+    """Name of each image in our files: the stem where no other image has it, else the path.
+
+    Args:
+        paths: Of all images, below one folder, without suffix.
+        shown: What errors call them. Default: the paths.
+
+    Raises:
+        ValueError: Two paths are the same; the message names both.
+
+    Example:
+        >>> names_of(['d0/im_0', 'd1/im_0', 'd1/im_1'])
+        ['d0/im_0', 'd1/im_0', 'im_1']
+    """
+    stems = [path.rpartition('/')[2] for path in paths]
+    counts = Counter(stems)
+    names = [s if counts[s] == 1 else p for s, p in zip(stems, paths, strict=True)]
+    check_once(names, paths if shown is None else shown)
+    return names
+
+
+def check_once(names: Iterable[str | None], shown: Iterable[object], remedy: str = '') -> None:
+    """Raise ValueError if two of ``shown`` have one name; None is no name.
+
+    Example:
+        >>> check_once(['a', 'a'], ['a.jpg', 'a.png'])
+        Traceback (most recent call last):
+        ValueError: two images have the same name 'a': a.jpg and a.png
+    """
+    first: dict[str, object] = {}
+    for name, image in zip(names, shown, strict=True):
+        if name is not None and first.setdefault(name, image) != image:
+            raise ValueError(
+                f'two images have the same name {name!r}: {first[name]} and {image}{remedy}'
+            )
+
+
+class ImageNames:
+    """Images of a set, found by what another file calls them.
+
+    A text means the image whose path is the longest end of it: ``'train/d0/a'`` means ``'d0/a'``
+    or, where that is none, ``'a'``; but not ``'a'`` if the set has an image ``'d1/a'``, too: then
+    ``'a'`` is a whole path. Else it means the only image whose path it is an end of: ``'a'`` means
+    ``'d0/a'``.
+
+    Args:
+        paths: Of the images, without suffix.
+        names: What is to be found, one per path. Default: the paths.
+        numbers: Numeric id, as text, to name. Default: none.
+
+    Example:
+        >>> images = ImageNames(['d0/a', 'd1/a', 'd1/b'])
+        >>> images.find('d1/a'), images.find('photos/d1/a'), images.find('b'), images.find('c')
+        ('d1/a', 'd1/a', 'd1/b', None)
     """
 
-    def __init__(self, stems: dict[str, str] | None = None, source: str | None = None) -> None:
-        self._stems = stems
-        self._source = source
+    def __init__(
+        self,
+        paths: Iterable[str],
+        names: Iterable[str] | None = None,
+        numbers: dict[str, str] | None = None,
+    ) -> None:
+        paths = list(paths)
+        self._names = dict(zip(paths, paths if names is None else names, strict=True))
+        self.numbers = numbers or {}
+        self._ends: dict[str, list[str]] = {}  # of paths, without their beginning
+        self._depth = 1
+        for path in paths:
+            end = path
+            for depth in range(1, path.count('/') + 1):
+                end = end.partition('/')[2]
+                self._ends.setdefault(end, []).append(path)
+                self._depth = max(self._depth, depth + 1)
 
     @classmethod
     def from_ids(cls, ids: Iterable[str]) -> 'ImageNames':
-        """Table of file stems, found by the stem itself or by the number its digits make.
+        """Images of a list of paths without suffix, found also by the number that the digits of a
+        stem make.
 
-        Ids that are not in it keep their own text: the list may name a part of the images. A number
-        that several stems make is left out.
+        A number that several stems make is left out.
         """
         ids = list(ids)
         numbers: dict[str, list[str]] = {}
-        for stem in ids:
-            digits = ''.join(c for c in stem if c in '0123456789')
+        for image_id in ids:
+            digits = re.sub('[^0-9]', '', image_id.rpartition('/')[2])
             if digits:
-                numbers.setdefault(str(int(digits)), []).append(stem)
-        unique = {number: stems[0] for number, stems in numbers.items() if len(stems) == 1}
-        return cls({**unique, **{stem: stem for stem in ids}})
+                numbers.setdefault(str(int(digits)), []).append(image_id)
+        unique = {number: found[0] for number, found in numbers.items() if len(found) == 1}
+        return cls(ids, numbers=unique)
 
-    def stem_of(self, raw: object) -> str:
-        """File stem for a raw id.
+    def find(self, text: str, folder: str = '') -> str | None:
+        """Name of the image that a text means; None if there is none.
+
+        Args:
+            text: Path below some folder, or a part of it, without suffix.
+            folder: That folder, where it is known. Default: unknown.
 
         Raises:
-            ValueError: The id is a number and no table is there, or a COCO table lacks it.
+            ValueError: It may be one of several; the message names two.
         """
-        text = str(raw)
-        if Path(text).suffix.lower() in SUFFIXES:
-            text = Path(text).stem
-        if self._stems is None and not isinstance(raw, str):
-            raise ValueError(
-                f'image id {short(raw)} is a number, not a file name: give the annotation file '
-                '(--ann) or the list of ids (--ids-file) that tells the file names'
-            )
-        stems = self._stems or {}
-        if text not in stems and self._source is not None:
-            raise ValueError(f'image id {short(raw)} is not in {self._source}')
-        return stems.get(text, text)
+        parts = text.split('/') if not folder else f'{folder}/{text}'.split('/')
+        for start in range(max(0, len(parts) - self._depth), len(parts)):
+            end = '/'.join(parts[start:])
+            if end in self._names and (end == text or end not in self._ends):
+                return self._names[end]
+        longer = () if folder else self._ends.get(text, ())
+        if len(longer) > 1:
+            raise ValueError(f'{text!r} may be image {longer[0]!r} or {longer[1]!r}')
+        return self._names[longer[0]] if longer else None

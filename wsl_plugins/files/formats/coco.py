@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from os.path import splitext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from wsl_plugins.files.formats.coco_rows import name_of, problems_of_coco, size_of
 from wsl_plugins.files.limits import checked_file
-from wsl_plugins.files.names import ImageNames
+from wsl_plugins.files.names import ImageNames, names_of
 from wsl_plugins.files.problems import raise_problems
 from wsl_plugins.files.text import file_errors, read_json
 
@@ -125,17 +126,28 @@ def read_coco(path: str | os.PathLike) -> dict:
     return data
 
 
-def image_names(path: str | os.PathLike) -> ImageNames:
-    """Table of the ``images`` of a COCO annotation file, found by id or file stem.
+def read_images(
+    path: str | os.PathLike,
+) -> tuple[ImageNames, dict[str, tuple[float, float]]]:
+    """Images of a COCO annotation file, found by ``file_name`` or id, and (width, height) by name,
+    in pixels, where the file tells it. Names are those of :func:`names_of`.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no COCO annotation file.
+        ValueError: It is no COCO annotation file, or two images differ in their suffix only.
     """
     images = read_coco(path)['images']
     with file_errors(path, 'COCO annotations'):
-        stems = {str(image['id']): Path(image['file_name']).stem for image in images}
-    return ImageNames({**{s: s for s in stems.values()}, **stems}, str(path))
+        files = [image['file_name'] for image in images]
+        paths = [splitext(file)[0] for file in files]
+        names = names_of(paths, files)
+        numbers = {str(image['id']): name for image, name in zip(images, names, strict=True)}
+        sizes = {
+            name: (float(image['width']), float(image['height']))
+            for image, name in zip(images, names, strict=True)
+            if image.get('width') and image.get('height')
+        }
+    return ImageNames(paths, names, numbers), sizes
 
 
 def read_annotations(path: str | os.PathLike, masks: bool) -> Any:

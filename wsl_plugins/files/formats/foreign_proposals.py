@@ -1,193 +1,181 @@
-"""Proposal files of other projects.
+"""Proposals of other projects, as they stand in their files, and what they mean.
 
-All readers give, per image, boxes in our convention: xyxy pixels from 0, x2 and y2 exclusive
-(width = x2 - x1). What the sources hold:
+===============================================  ===========  ===========  =========  ==============
+source                                           coordinates  first pixel  x2, y2     scores
+===============================================  ===========  ===========  =========  ==============
+Fast R-CNN, EdgeBoxes ``.mat``                   y1 x1 y2 x2  1            inclusive  ``boxScores``
+MCG, a folder of one ``.mat`` per image          y1 x1 y2 x2  1            inclusive  ``scores``
+``{boxes, indexes, scores}``                     x1 y1 x2 y2  0            inclusive  ``scores``
+detectron2 ``{boxes, ids, objectness_logits}``   ``bbox_mode``             exclusive  the logits
+COCO ``[{image_id, bbox, score}]``               x y w h      0            x + w      ``score``
+mmdet ``{parent/file: {bboxes, scores}}``        x1 y1 x2 y2  0            exclusive  ``scores``
+===============================================  ===========  ===========  =========  ==============
 
-===============================  ============  ===========  ==========
-source                           coordinates   first pixel  x2, y2
-===============================  ============  ===========  ==========
-Fast R-CNN ``.mat``              y1 x1 y2 x2   1            inclusive
-``{boxes, indexes, scores}``     x1 y1 x2 y2   0            inclusive
-COCO ``[{image_id, bbox}]``      x y w h       0            x + w
-mmdet ``{parent/file: boxes}``   x1 y1 x2 y2   0            exclusive
-===============================  ============  ===========  ==========
-
-So a ``.mat`` row (1, 1, 10, 20), 20 pixels wide and 10 high, becomes (0, 0, 20, 10).
+Ours are xyxy pixels from 0, x2 and y2 exclusive (width = x2 - x1). So a ``.mat`` row
+(1, 1, 10, 20), 20 pixels wide and 10 high, becomes (0, 0, 20, 10).
 """
 
-import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
-from wsl_plugins.files import Fields, check_mat, file_errors, read_json, short
-from wsl_plugins.files.limits import ARRAYS, check_bytes
-from wsl_plugins.files.names import ImageNames
+from wsl_plugins.files import check_bytes, short
+from wsl_plugins.files.boxes import PERCENT, problem_of_scale
+from wsl_plugins.files.limits import ARRAYS
+from wsl_plugins.files.names import ImageNames, bare, check_once, names_of
 
+ENDS = ('inclusive', 'exclusive')
 _SEQUENCES = (list, tuple, np.ndarray)
-_VARIABLES = ('boxes', 'images')
-_BAD_MAT = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    OSError,
-    MemoryError,
-    RuntimeError,
-    AttributeError,
-    ArithmeticError,
-    zlib.error,
-    scipy.io.matlab.MatReadError,
-)  # what scipy ends in with damaged files
-Raw = dict[str, tuple[np.ndarray, np.ndarray | None]]
-"""Image id (file stem) to (R, 4) float64 boxes and (R,) scores or None."""
 
 
-def read_fast_rcnn_mat(path: Path, names: ImageNames, ids: list[str] | None, end: str) -> Raw:
-    """``boxes`` (cells of (R, 4)) and ``images`` (cells of names) of a MATLAB file.
+@dataclass
+class ForeignProposals:
+    """What a file of another project holds.
 
-    Args:
-        path: The ``.mat`` file.
-        names: Translates the names.
-        ids: Names of the images in the order of the cells, used if the file has no ``images``.
-        end: 'inclusive' or 'exclusive', what y2 and x2 are.
-
-    Raises:
-        ValueError: The file cannot be read, or cells are missing or malformed.
+    Attributes:
+        path: The file.
+        kind: Its format, as ``meta`` of the result calls it.
+        columns: Order of the coordinates: 'yxyx', 'xyxy' or 'xywh'.
+        first: Number of the first pixel, 0 or 1.
+        end: What x2 and y2 (or x + w and y + h) are: 'inclusive' or 'exclusive'.
+        scores_from: Name of the scores; None if the file has none.
+        not_read: Names of what else the file has.
+        images: What the file calls each image.
+        boxes: (R, 4) float64 of each image, as they stand in the file.
+        scores: (R,) float64 of each image; empty without ``scores_from``.
     """
-    check_mat(path, _VARIABLES)
-    try:
-        data = scipy.io.loadmat(path, variable_names=_VARIABLES)
-    except _BAD_MAT as error:
-        raise ValueError(f'{path}: not a MATLAB file: {error}') from error
-    if 'boxes' not in data or data['boxes'].dtype != object:
-        found = [k for k in data if not k.startswith('__')]
-        raise ValueError(f'{path}: needs a cell array "boxes", has {found}')
-    cells = data['boxes'].ravel()
-    if 'images' in data:
-        raw_ids = [str(np.asarray(cell).ravel()[0]) for cell in data['images'].ravel()]
-    elif ids is not None:
-        raw_ids = ids
-    else:
-        raise ValueError(f'{path}: has no "images": give their ids in order (--ids-file)')
-    if len(raw_ids) != len(cells):
-        raise ValueError(f'{path}: {len(cells)} cells of boxes for {len(raw_ids)} images')
-    raw: Raw = {}
-    for image_id, cell in zip(raw_ids, cells, strict=True):
-        boxes = _boxes(cell, path, image_id)[:, [1, 0, 3, 2]] - 1
-        _add(raw, names.stem_of(image_id), _exclusive(boxes, end), None, path)
-    return raw
+
+    path: Path
+    kind: str
+    columns: str
+    first: int
+    end: str
+    scores_from: str | None = None
+    not_read: list[str] = field(default_factory=list)
+    images: list[object] = field(default_factory=list)
+    boxes: list[np.ndarray] = field(default_factory=list)
+    scores: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, image: object, boxes: object, scores: object = None) -> None:
+        """Add an image.
+
+        Raises:
+            ValueError: Boxes or scores are no numbers, or not one per box; some images have scores
+                and some have none.
+        """
+        image = image.item() if isinstance(image, np.generic) else image
+        image = int(image) if isinstance(image, float) and image.is_integer() else image
+        array = _boxes(boxes, self.path, image)
+        if (scores is None) != (self.scores_from is None):
+            raise ValueError(f'{self.path}: some images have scores and some have none')
+        if scores is not None:
+            self.scores.append(self._scores(scores, len(array), image))
+        self.images.append(image)
+        self.boxes.append(array)
+
+    def _scores(self, values: object, number: int, image: object) -> np.ndarray:
+        """(number,) float64; a column or a row will do."""
+        try:
+            _check_rows(values)
+            scores = np.asarray(values, dtype=np.float64)
+        except (OverflowError, TypeError, ValueError) as error:
+            raise ValueError(
+                f'{self.path}: scores of image {short(image)} are no numbers: {error}'
+            ) from error
+        if scores.size != number:
+            raise ValueError(
+                f'{self.path}: image {short(image)} has {number} boxes but {scores.size} scores '
+                f'({self.scores_from}, shape {scores.shape})'
+            )
+        return scores.ravel()
+
+    def names(self, known: ImageNames | None, source: object = None) -> list[str]:
+        """Our name of each image.
+
+        Args:
+            known: The images that they are among. Default: unknown; then ids must be file names.
+            source: The file of ``known``, if an image that it lacks is an error. Default: none.
+
+        Raises:
+            ValueError: An image is a number and ``known`` is not given; it is not in ``source``; or
+                two have one name.
+        """
+        if known is None:
+            for image in self.images:
+                if not isinstance(image, str):
+                    raise ValueError(
+                        f'{self.path}: image id {short(image)} is a number, not a file name: give '
+                        'the annotation file (--ann) or the list of ids (--ids-file) that tells '
+                        'the file names'
+                    )
+            paths = [bare(image) for image in self.images]
+            self._check_once(paths)
+            return names_of(paths)
+        names = [_known_name(image, known, source) for image in self.images]
+        self._check_once(names)
+        return names
+
+    def _check_once(self, names: list[str]) -> None:
+        places = [f'{short(image)} (place {n})' for n, image in enumerate(self.images, 1)]
+        try:
+            check_once(names, places)
+        except ValueError as error:
+            raise ValueError(f'{self.path}: {error}') from error
+
+    def check_scale(self, sizes: np.ndarray | None = None) -> None:
+        """Raise ValueError if all boxes are fractions, or percents of images of known sizes.
+
+        Args:
+            sizes: (images, 2) width and height, in pixels. Default: unknown.
+        """
+        if any(np.abs(boxes).max(initial=0) > PERCENT for boxes in self.boxes):
+            return  # without a copy of all
+        joined = np.concatenate([np.zeros((0, 4)), *self.boxes])
+        if sizes is not None:
+            sizes = np.repeat(sizes, list(map(len, self.boxes)), axis=0)
+        if problem := problem_of_scale(joined, sizes):
+            raise ValueError(f'{self.path}: {problem}')
+
+    def corners(self, number: int) -> np.ndarray:
+        """(R, 4) float64 boxes of an image in our convention."""
+        boxes = self.boxes[number]
+        if self.columns == 'yxyx':
+            boxes = boxes[:, [1, 0, 3, 2]]
+        elif self.columns == 'xywh':
+            boxes = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+        return boxes + (np.array([0, 0, 1, 1]) * (self.end == 'inclusive') - self.first)
 
 
-def read_wsod_pickle(data: dict, path: Path, names: ImageNames, end: str) -> Raw:
-    """Lists ``boxes``, ``indexes`` (or ``ids``) and, if there, ``scores``, one entry an image.
-
-    Args:
-        data: The unpickled file.
-        path: For messages.
-        names: Translates the indexes.
-        end: 'inclusive' or 'exclusive', what x2 and y2 are.
-
-    Raises:
-        ValueError: Lists are missing, differ in length or are malformed.
-    """
-    key = 'indexes' if 'indexes' in data else 'ids'
-    if key not in data:
-        raise ValueError(f'{path}: needs "boxes" and "indexes", has {sorted(map(str, data))}')
-    indexes, boxes = list(data[key]), list(data['boxes'])
-    scores = list(data['scores']) if 'scores' in data else [None] * len(boxes)
-    if not len(indexes) == len(boxes) == len(scores):
-        raise ValueError(
-            f'{path}: {len(indexes)} {key}, {len(boxes)} boxes and {len(scores)} scores'
-        )
-    _check_total(boxes, path)
-    raw: Raw = {}
-    for index, image_boxes, image_scores in zip(indexes, boxes, scores, strict=True):
-        index = index.item() if isinstance(index, np.generic) else index
-        array = _exclusive(_boxes(image_boxes, path, index), end)
-        _add(raw, names.stem_of(index), array, image_scores, path)
-    return raw
+def check_total(values: Iterable[object], path: Path) -> None:
+    """What all images have together: one array may stand for many of them."""
+    sizes = (4 * len(v) if isinstance(v, (list, tuple)) else np.size(v) for v in values)
+    check_bytes(path, 8 * sum(sizes), ARRAYS)
 
 
-def read_coco_json(path: Path, names: ImageNames, end: str) -> Raw:
-    """A COCO result list: ``[{"image_id": 9, "bbox": [x, y, w, h], "score": 0.5}, ...]``.
-
-    Args:
-        path: The ``.json`` file.
-        names: Translates ``image_id``.
-        end: 'exclusive' (width = w), or 'inclusive' (width = w + 1).
-
-    Raises:
-        ValueError: The file is no such list.
-    """
-    rows = read_json(path)
-    if not isinstance(rows, list):
-        raise ValueError(f'{path}: needs a list of boxes, got {type(rows).__name__}')
-    with file_errors(path, 'list of boxes'):
-        return _of_rows(rows, path, names, end)
+def _known_name(image: object, known: ImageNames, source: object) -> str:
+    name = known.find(bare(image)) if isinstance(image, str) else None
+    if name is None:
+        name = known.numbers.get(str(image))
+    if name is None and source is not None:
+        raise ValueError(f'image id {short(image)} is not in {source}')
+    return name or bare(str(image))
 
 
-def _of_rows(rows: list, path: Path, names: ImageNames, end: str) -> Raw:
-    grouped: dict[object, list[dict]] = {}
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict) or not {'image_id', 'bbox'} <= row.keys():
-            raise ValueError(f'{path}: entry {number} lacks "image_id" or "bbox": {short(row)}')
-        grouped.setdefault(row['image_id'], []).append(row)
-    scored = sum('score' in row for row in rows)
-    if scored not in (0, len(rows)):
-        raise ValueError(
-            f'{path}: {scored} of {len(rows)} entries have a score; needed: all or none'
-        )
-    raw: Raw = {}
-    for image_id, group in grouped.items():
-        boxes = _boxes([row['bbox'] for row in group], path, image_id)
-        boxes[:, 2:] += boxes[:, :2]
-        scores = [row['score'] for row in group] if scored else None
-        _add(raw, names.stem_of(image_id), _exclusive(boxes, end), scores, path)
-    return raw
-
-
-def read_mmdet_pickle(data: dict, path: Path, names: ImageNames, end: str) -> Raw:
-    """Proposals as mmdet dumps and reads them.
-
-    Args:
-        data: The unpickled file: ``'<parent>/<file>'`` to dict or InstanceData with ``bboxes`` and,
-            if there, ``scores``.
-        path: For messages.
-        names: Translates the file names.
-        end: 'inclusive' or 'exclusive', what x2 and y2 are.
-
-    Raises:
-        ValueError: An entry is malformed.
-    """
-    raw: Raw = {}
-    entries = {k: vars(v) if isinstance(v, Fields) else v for k, v in data.items()}
-    _check_total((v.get('bboxes', ()) for v in entries.values() if isinstance(v, dict)), path)
-    for key, fields in entries.items():
-        if not isinstance(fields, dict) or 'bboxes' not in fields:
-            raise ValueError(f'{path}: entry {short(key)} has no "bboxes"')
-        array = _exclusive(_boxes(fields['bboxes'], path, key), end)
-        _add(raw, names.stem_of(Path(str(key)).name), array, fields.get('scores'), path)
-    return raw
-
-
-def _boxes(values: object, path: Path, image_id: object) -> np.ndarray:
+def _boxes(values: object, path: Path, image: object) -> np.ndarray:
     """(R, 4) float64."""
     try:
         _check_rows(values)
         boxes = np.array(values, dtype=np.float64)
     except (OverflowError, TypeError, ValueError) as error:
         raise ValueError(
-            f'{path}: boxes of image {short(image_id)} are no numbers: {error}'
+            f'{path}: boxes of image {short(image)} are no numbers: {error}'
         ) from error
     if boxes.size == 0:
         return np.zeros((0, 4))
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(
-            f'{path}: boxes of image {short(image_id)} must be (R, 4), got {boxes.shape}'
-        )
+        raise ValueError(f'{path}: boxes of image {short(image)} must be (R, 4), got {boxes.shape}')
     return boxes
 
 
@@ -199,29 +187,3 @@ def _check_rows(rows: object) -> None:
                 raise ValueError(f'a row has {len(row)} numbers')
             if any(isinstance(value, _SEQUENCES) for value in row):
                 raise ValueError('a row holds lists')
-
-
-def _check_total(values: Iterable[object], path: Path) -> None:
-    """What all images have together: one array may stand for many of them."""
-    sizes = (4 * len(v) if isinstance(v, (list, tuple)) else np.size(v) for v in values)
-    check_bytes(path, 8 * sum(sizes), ARRAYS)
-
-
-def _exclusive(boxes: np.ndarray, end: str) -> np.ndarray:
-    return boxes + [0, 0, 1, 1] if end == 'inclusive' else boxes
-
-
-def _add(raw: Raw, stem: str, boxes: np.ndarray, scores: object, path: Path) -> None:
-    if stem in raw:
-        raise ValueError(f'{path}: image {stem!r} appears twice')
-    if scores is not None:
-        try:
-            _check_rows(scores)
-            scores = np.asarray(scores, dtype=np.float64).ravel()
-        except (OverflowError, TypeError, ValueError) as error:
-            raise ValueError(f'{path}: scores of image {stem!r} are no numbers: {error}') from error
-        if len(scores) != len(boxes):
-            raise ValueError(
-                f'{path}: image {stem!r} has {len(boxes)} boxes but {len(scores)} scores'
-            )
-    raw[stem] = (boxes, scores)

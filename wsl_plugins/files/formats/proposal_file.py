@@ -28,7 +28,8 @@ class ProposalFile:
 
     Arrays of the ``.npz`` (read with ``allow_pickle=False``):
 
-    - ``ids`` (N,) unicode: image file stems, each once (``'000012'`` for ``000012.jpg``).
+    - ``ids`` (N,) unicode: names of the images, each once: file stems (``'000012'`` for
+      ``000012.jpg``) or, where stems repeat, paths without suffix (``'d0/000012'``).
     - ``offsets`` (N + 1,) int64: the boxes of image n are rows ``offsets[n]:offsets[n + 1]``.
     - ``boxes`` (R, 4) uint16 or float32: xyxy in pixels of the original image, no "+1": x2 and y2
       are the exclusive ends, so width = x2 - x1.
@@ -42,7 +43,7 @@ class ProposalFile:
     place.
 
     Args:
-        ids: Image file stems.
+        ids: Names of the images.
         offsets: (N + 1,) row limits.
         boxes: (R, 4) boxes. Kept as uint16 where possible, else stored as float32.
         scores: (R,) scores, higher is better. Default: none.
@@ -210,17 +211,3 @@ class ProposalFile:
 
     def __contains__(self, image_id: object) -> bool:
         return isinstance(image_id, str) and self.find([image_id])[0] >= 0
-
-
-def select(proposals: ProposalFile, ids: Sequence[str]) -> ProposalFile:
-    """The same proposals for some images only, in the given order.
-
-    Raises:
-        KeyError: An image has no proposals.
-    """
-    rows = {i: proposals.rows_of(i) for i in ids}
-    boxes = {i: proposals.boxes[r] for i, r in rows.items()}
-    scores = None
-    if proposals.scores is not None:
-        scores = {i: proposals.scores[r] for i, r in rows.items()}
-    return ProposalFile.from_images(boxes, scores, proposals.meta, proposals.name)

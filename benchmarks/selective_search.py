@@ -56,7 +56,7 @@ def main() -> None:
         options = [f'--{key}={value}' for key, value in numbers.items()]
         subprocess.run([sys.executable, TOOL, data, *options], check=True, capture_output=True)
         lists = data / 'VOC2007' / 'ImageSets' / 'Main'
-        images = find_images(data / 'VOC2007' / 'JPEGImages', lists / 'train.txt')
+        images, _ = find_images(data / 'VOC2007' / 'JPEGImages', lists / 'train.txt')
         for number in args.images:
             some = dict(list(images.items())[:number])
             started = time.perf_counter()

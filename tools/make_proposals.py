@@ -22,7 +22,8 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        'images', help='folder of images, or text file with one image path per line'
+        'images',
+        help='folder of images (its subfolders, too), or text file with one image path per line',
     )
     parser.add_argument('--out', required=True, metavar='FILE.npz', help='proposal file to write')
     parser.add_argument('--method', choices=sorted(METHODS), default='selective_search')
@@ -87,7 +88,7 @@ def main() -> int:
     args = parse_args()
     try:
         recipe = Recipe(args.method, options_of(args), args.min_side, args.max_side_input)
-        images = find_images(args.images, args.ids_file)
+        images, hidden = find_images(args.images, args.ids_file)
         result = generate(images, recipe, args.out, args.workers, args.skip_broken)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         print(f'make_proposals: error: {error}', file=sys.stderr)
@@ -97,6 +98,8 @@ def main() -> int:
         return 130
     meta = result.meta
     print(f'{args.out}: {meta["boxes"]} boxes of {meta["images"]} images')
+    if hidden:
+        print(f'left out: {hidden} hidden image files')
     if meta['images_without_boxes']:
         print(f'{meta["images_without_boxes"]} images have no box of side >= {meta["min_side"]}')
     for image_id, problem in meta['broken'].items():

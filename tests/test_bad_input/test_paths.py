@@ -60,7 +60,7 @@ def write_image(path, colour=(90, 60, 30)):
 
 def test_images_are_found_read_and_drawn(stem, tmp_path):
     path = write_image(tmp_path / 'ein Ordner' / f'{stem}.png')
-    assert find_images(path.parent) == {stem: path}
+    assert find_images(path.parent) == ({stem: path}, 0)
     assert list_images(path.parent) == [str(path)]
     assert read_pixels(path)[0, 0].tolist() == [30, 60, 90]
     (name,) = picture_names([str(path)]).values()
@@ -223,7 +223,7 @@ def test_lists_are_utf8_whatever_the_machine(tmp_path):
         (tmp_path / 'ids.txt').write_text('Käuzchen 1\n', encoding=encoding)
         assert read_id_list(tmp_path / 'ids.txt') == ['Käuzchen']
         (tmp_path / 'paths.txt').write_text('Käuzchen.png\n', encoding=encoding)
-        assert list(find_images(tmp_path / 'paths.txt')) == ['Käuzchen']
+        assert list(find_images(tmp_path / 'paths.txt')[0]) == ['Käuzchen']
     (tmp_path / 'ids.txt').write_text('Käuzchen\n', encoding='latin-1')
     for call in (read_id_list, find_images):
         with pytest.raises(ValueError, match=r'ids\.txt: not a utf-8 text file'):

@@ -15,24 +15,21 @@ def folder(tmp_path):
 
 
 def test_folder(folder):
-    assert find_images(folder) == {
-        'a': folder / 'a.PNG',
-        'b': folder / 'b.jpg',
-        'c': folder / 'c.jpeg',
-    }
-    assert list(find_images(folder)) == ['a', 'b', 'c']
+    expected = {'a': folder / 'a.PNG', 'b': folder / 'b.jpg', 'c': folder / 'c.jpeg'}
+    assert find_images(folder) == (expected, 0)
+    assert list(find_images(folder)[0]) == ['a', 'b', 'c']
 
 
 def test_list_is_relative_to_itself(folder):
     (folder.parent / 'list.txt').write_text(f'my images/c.jpeg\n\n{folder}/a.PNG\n')
-    found = find_images(folder.parent / 'list.txt')
+    found, _ = find_images(folder.parent / 'list.txt')
     assert found == {'a': folder / 'a.PNG', 'c': folder / 'c.jpeg'}
 
 
 def test_ids_file(folder, tmp_path):
     ids = tmp_path / 'train.txt'
     ids.write_text('c\na\n')
-    assert list(find_images(folder, ids)) == ['a', 'c']
+    assert list(find_images(folder, ids)[0]) == ['a', 'c']
     ids.write_text('a\nx\ny\n')
     with pytest.raises(FileNotFoundError, match="2 of 3 images of .*train.txt .*the first: 'x'"):
         find_images(folder, ids)
@@ -45,7 +42,7 @@ def test_errors_name_the_culprit(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match='missing.jpg: no such image .*list.txt'):
         find_images(tmp_path / 'list.txt')
     (folder / 'a.jpg').touch()
-    with pytest.raises(ValueError, match="same id 'a': .*a.(PNG|jpg) and .*a.(PNG|jpg)"):
+    with pytest.raises(ValueError, match="same name 'a': .*a.(PNG|jpg) and .*a.(PNG|jpg)"):
         find_images(folder)
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ValueError, match='empty: no images found'):

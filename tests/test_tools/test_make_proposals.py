@@ -113,7 +113,7 @@ def test_killed_run_continues_to_the_same_bytes(tmp_path):
     assert f'{len(finished) * SHARD_SIZE}/{6 * SHARD_SIZE}' in again.stderr
     assert not parts.exists()
     whole = tmp_path / 'whole.npz'
-    generate(find_images(images), Recipe('selective_search', {}, min_side=4), whole, workers=2)
+    generate(find_images(images)[0], Recipe('selective_search', {}, min_side=4), whole, workers=2)
     assert out.read_bytes() == whole.read_bytes()
 
 
@@ -194,6 +194,6 @@ def test_killed_worker_is_an_error(images, tmp_path):
     with pytest.raises(RuntimeError, match='a worker was killed'):
         # one worker: with two, the other may finish the few images before anybody looks
         recipe = Recipe('selective_search', {})
-        generate(find_images(images), recipe, tmp_path / 'p.npz', workers=1)
+        generate(find_images(images)[0], recipe, tmp_path / 'p.npz', workers=1)
     killer.join()
     assert not (tmp_path / 'p.npz').exists()

@@ -16,6 +16,7 @@ from wsl_plugins.apis.images import list_images, picture_names, read_image, writ
 from wsl_plugins.apis.models import read_config
 from wsl_plugins.apis.proposals import check_proposals, recipe_of
 from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.formats.proposal_images import take
 from wsl_plugins.files.writing import write_json
 
 from mmdet.structures import DetDataSample
@@ -89,12 +90,14 @@ class Detector:
         self.file = args.proposals and ProposalFile.load(args.proposals)
         self.labels = args.pseudo_boxes and args.pseudo_boxes.split(',')
         if self.file:
-            check_proposals(self.file, images)
+            self.ids = check_proposals(self.file, images)
         if self.labels:
             self.run.image_labels(self.labels)  # fails early
 
     def __call__(self, image: str) -> tuple[dict, np.ndarray]:
         proposals = self.file
+        if self.file and image in self.ids:
+            proposals = take(self.file, {Path(image).stem: self.ids[image]})
         if self.labels and not self.file:
             proposals = [self.run.propose(read_image(image))['bboxes']]
         found = self.run(image, proposals=proposals, return_vis=True, pred_score_thr=self.score_thr)

@@ -117,6 +117,19 @@ def area(prediction):
     return (x2 - x1) * (y2 - y1)
 
 
+def test_proposals_of_images_of_one_stem(run, folder, tmp_path):
+    ids = {'photos/a': BOXES[:1], 'others/a': BOXES[1:], 'b': BOXES}
+    ProposalFile.from_images(ids).save(tmp_path / 'p.npz')
+    args = (OICR, folder / 'oicr.pth', '--proposals', tmp_path / 'p.npz', '--out', tmp_path)
+    done = run(folder / 'photos', *args)
+    assert done.returncode == 0, done.stderr
+    found = read(tmp_path)['predictions'][f'{folder}/photos/a.png']['bboxes']
+    assert found and np.allclose(found, BOXES[:1], atol=0.01)
+    ProposalFile.from_images({'others/a': BOXES[1:], 'b': BOXES}).save(tmp_path / 'p.npz')
+    done = run(folder / 'photos', *args)
+    assert done.returncode == 1 and 'no proposals for 1 of 2 images' in done.stderr
+
+
 def test_proposals_and_pseudo_boxes(run, folder, tmp_path):
     """Options between the images; a detector without regression gives proposals back."""
     done = run(

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import ConfigDict
 
+from wsl_plugins.files.boxes import problem_of_scale
 from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.formats.proposal_images import ids_of
+from wsl_plugins.files.names import ImageNames
 from wsl_plugins.proposals.recipe import METHODS, Recipe
 
 DEFAULT = Recipe('selective_search', dict(mode='fast'))
@@ -46,8 +49,8 @@ def given_proposals(given: Given, images: Sequence[str | np.ndarray]) -> list[di
     """Proposals of each image as the data sets give them.
 
     Args:
-        given: Proposal file, in which images are found by file stem; or an array (R, 4) xyxy pixels
-            of the original image per image; for a single image also the array alone.
+        given: Proposal file, in which images are found by path or file stem; or an array (R, 4)
+            xyxy pixels of the original image per image; for a single image also the array alone.
         images: Files; arrays only go with arrays of proposals.
 
     Returns:
@@ -55,13 +58,13 @@ def given_proposals(given: Given, images: Sequence[str | np.ndarray]) -> list[di
 
     Raises:
         FileNotFoundError: There is no such proposal file.
-        ValueError: The file is no proposal file or lacks an image; the number of arrays is not that
-            of the images; or an array is no array of boxes.
+        ValueError: The file is no proposal file, lacks an image or cannot tell two apart; the
+            number of arrays is not that of the images; or an array is no array of boxes.
     """
     if isinstance(given, (str, os.PathLike)):
         given = ProposalFile.load(given)
     if isinstance(given, ProposalFile):
-        return [_of_file(given, image) for image in images]
+        return _of_file(given, images)
     if isinstance(given, np.ndarray) and given.ndim == 2:
         given = [given]
     if len(given) != len(images):
@@ -73,40 +76,57 @@ def check_inside(boxes: np.ndarray, image: str | np.ndarray, size: tuple[int, in
     """No box (R, 4) xyxy leaves the image of (width, height) by more than a pixel.
 
     Raises:
-        ValueError: One does: the proposals are of another image, or of another size of it.
+        ValueError: One does: the proposals are of another image, or of another size of it; or all
+            lie in 0..1.
     """
+    name = 'array' if isinstance(image, np.ndarray) else image
+    if problem := problem_of_scale(boxes):
+        raise ValueError(f'{name}: proposals: {problem}')
     bad = (boxes < -1).any(axis=1) | (boxes > np.array([*size, *size]) + 1).any(axis=1)
     if bad.any():
-        name = 'array' if isinstance(image, np.ndarray) else image
         raise ValueError(
             f'{name}: proposal {boxes[bad.argmax()].tolist()} lies outside the image of {size[0]} '
             f'x {size[1]} pixels (width x height)'
         )
 
 
-def check_proposals(file: ProposalFile, images: Sequence[str]) -> None:
-    """All images are in the file, or were found broken when it was made.
+def check_proposals(file: ProposalFile, images: Sequence[str]) -> dict[str, str]:
+    """Id in the file of each image; those found broken when it was made have none.
+
+    Args:
+        file: Proposals, in which the images are found by path or file stem.
+        images: Files.
 
     Raises:
-        ValueError: Some are not.
+        ValueError: Images are not in the file, or it cannot tell two of them apart.
     """
-    known = file.meta.get('broken', {})
-    missing = [i for i in images if Path(i).stem not in file and Path(i).stem not in known]
+    ids = dict(zip(images, ids_of(file, [_path(image) for image in images]), strict=True))
+    broken = ImageNames(file.meta.get('broken', {}))
+    missing = [image for image, i in ids.items() if i is None and broken.find(_path(image)) is None]
     if missing:
         raise ValueError(
             f'{file.name}: no proposals for {len(missing)} of {len(images)} images, the first: '
             f'{missing[0]}'
         )
+    return {image: i for image, i in ids.items() if i is not None}
 
 
-def _of_file(file: ProposalFile, image: str | np.ndarray) -> dict:
-    if isinstance(image, np.ndarray):
+def _path(image: str) -> str:
+    return os.path.splitext(os.path.abspath(image))[0]
+
+
+def _of_file(file: ProposalFile, images: Sequence[str | np.ndarray]) -> list[dict]:
+    if any(isinstance(image, np.ndarray) for image in images):
         raise ValueError(f'{file.name}: an image given as an array has no name to be found by')
-    stem = Path(image).stem
-    if stem not in file:
-        raise ValueError(f'{file.name}: no proposals for image {stem!r} ({image})')
-    found = dict(bboxes=file.boxes_of(stem))
-    return found if file.scores is None else {**found, 'scores': file.scores_of(stem)}
+    ids = ids_of(file, [_path(image) for image in images])
+    found = []
+    for image, i in zip(images, ids, strict=True):
+        if i is None:
+            raise ValueError(f'{file.name}: no proposals for image {Path(image).stem!r} ({image})')
+        found.append(dict(bboxes=file.boxes_of(i)))
+        if file.scores is not None:
+            found[-1]['scores'] = file.scores_of(i)
+    return found
 
 
 def _checked(boxes: np.ndarray) -> np.ndarray:

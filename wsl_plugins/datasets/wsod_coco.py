@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from os.path import join
 
 from wsl_plugins.datasets.coco_file import CheckedCOCO
 from wsl_plugins.datasets.wsod_mixin import WSODMixin
@@ -49,6 +50,11 @@ class WSODCocoDataset(WSODMixin, CocoDataset):
         """What reads the file, without masks in training."""
         folder = None if self.backend_args else self.data_prefix.get('img', '')
         return partial(CheckedCOCO, tests=self.test_mode, folder=folder, warn=self._warn)
+
+    @property
+    def image_folder(self) -> str:
+        """Folder that ``file_name`` starts from, with "/"; '' if there is none."""
+        return join(self.data_prefix.get('img') or '', '')
 
     def load_data_list(self) -> list[dict]:
         """Data infos of all images."""

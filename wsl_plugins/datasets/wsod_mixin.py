@@ -4,13 +4,14 @@ import gc
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from os.path import basename, splitext
+from os.path import splitext
 from pathlib import Path
 
 import numpy as np
 from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
+from wsl_plugins.datasets.fitting_proposals import few, fitting_ids
 from wsl_plugins.datasets.sharing import once_per_machine
 from wsl_plugins.files import arrays
 from wsl_plugins.files.formats.proposal_file import ProposalFile
@@ -37,8 +38,8 @@ class WSODMixin:
             image labels. True is the set of annotated classes; False is what the published code of
             most WSOD methods does. Defaults to True.
         proposal_file (str, optional): ``.npz`` of :class:`wsl_plugins.proposals.ProposalFile`,
-            relative to ``data_root``. Images are found by :meth:`image_id`, their file stem.
-            Defaults to None.
+            relative to ``data_root``. Images are found by their path (:meth:`image_id`) or, where
+            it is unique, their file stem. Defaults to None.
         filter_cfg (dict, optional): In training, ``filter_empty_gt=True`` leaves out images
             without labels, ``False`` keeps them, and without the key they are an error;
             ``min_size`` leaves out smaller images. ``bbox_min_size`` has no effect, since labels
@@ -49,8 +50,12 @@ class WSODMixin:
         FileNotFoundError: There is no such proposal file.
         ValueError: No annotation is of a class in ``metainfo``; a training image has no label and
             ``filter_cfg`` does not say what to do; no image is left; the proposal file is in
-            another format, lacks images, has boxes outside their image or no box at all.
+            another format, lacks images, cannot tell two of them apart, has boxes outside their
+            image or no box at all.
     """
+
+    image_folder: str = ''
+    """Folder that :meth:`image_id` starts from, with "/"; '' if it is unknown."""
 
     def __init__(self, *args, keep_difficult: bool = True, **kwargs) -> None:
         self.keep_difficult = keep_difficult
@@ -149,15 +154,15 @@ class WSODMixin:
         data_info['image_labels'] = np.zeros(len(self._metainfo['classes']), np.int64)
         data_info['image_labels'][list(present)] = 1
         if self.proposals is not None:
-            image = self.image_id(data_info)
+            image = data_info.pop('proposal_id', None) or self.image_id(data_info)
             data_info['proposals'] = dict(bboxes=self.proposals.boxes_of(image))
             if self.proposals.scores is not None:
                 data_info['proposals']['scores'] = self.proposals.scores_of(image)
         return data_info
 
     def image_id(self, data_info: dict) -> str:
-        """Id of an image in ``proposal_file``: its file stem. Override it where stems repeat."""
-        return splitext(basename(data_info['img_path']))[0]
+        """Path of an image below :attr:`image_folder`, without suffix."""
+        return splitext(data_info['img_path'].removeprefix(self.image_folder))[0]
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Classes of an image, for samplers and wrappers that balance classes."""
@@ -175,7 +180,7 @@ class WSODMixin:
             return data_list
         drop = (self.filter_cfg or {}).get('filter_empty_gt')
         bare = [self.image_id(info) for info in data_list if not info['image_labels']]
-        what = f'{len(bare)} of {len(data_list)} images without labels ({_few(bare)})'
+        what = f'{len(bare)} of {len(data_list)} images without labels ({few(bare)})'
         if drop is None:
             raise ValueError(
                 f'{self.ann_file}: {what}; set filter_cfg=dict(filter_empty_gt=True) to leave '
@@ -185,41 +190,19 @@ class WSODMixin:
         return labelled if drop else data_list
 
     def _check_proposals(self, data_list: list[dict]) -> None:
-        ids = [self.image_id(info) for info in data_list]
-        rows = self.proposals.find(ids)
-        missing = [ids[number] for number in np.flatnonzero(rows < 0)]
-        if missing and len(missing) == len(ids):
-            raise ValueError(
-                f'{self.proposal_file} is of another data set: none of the {len(ids)} images of '
-                f'{self.ann_file} ({_few(ids)}) is among its {len(self.proposals)} ids '
-                f'({_few(self.proposals.ids.tolist())})'
-            )
-        if missing:
-            raise ValueError(
-                f'{self.proposal_file}: no proposals for {len(missing)} of the {len(ids)} images '
-                f'of {self.ann_file}: {_few(missing)}; tools/make_proposals.py makes them'
-            )
-        extents = self.proposals.extents[rows]
+        images = [self.image_id(info) for info in data_list]
         sizes = np.array([(info['width'], info['height']) for info in data_list])
-        outside = (extents[:, :2] < -1).any(1) | (extents[:, 2:] > sizes + 1).any(1)
-        if outside.any():
-            number = int(outside.argmax())
-            (width, height), boxes = sizes[number].tolist(), self.proposals.boxes_of(ids[number])
-            outside = (boxes < -1).any(1) | (boxes > [width + 1, height + 1] * 2).any(1)
-            raise ValueError(
-                f'{self.proposal_file}: box {boxes[outside.argmax()].tolist()} lies outside '
-                f'image {ids[number]} of {width} x {height} pixels (width x height)'
-            )
-        empty = [ids[number] for number in np.flatnonzero(np.isnan(extents[:, 0]))]
+        ids, empty = fitting_ids(
+            self.proposals, images, self.image_folder.rstrip('/'), sizes, self.ann_file
+        )
+        for info, image, proposal_id in zip(data_list, images, ids, strict=True):
+            if proposal_id != image:
+                info['proposal_id'] = proposal_id
         if empty:
-            what = f'{len(empty)} of {len(ids)} images have no box: {_few(empty)}'
+            what = f'{len(empty)} of {len(ids)} images have no box: {few(empty)}'
             if len(empty) == len(ids):
                 raise ValueError(f'{self.proposal_file}: {what}; there is nothing to choose from')
             self._warn(f'{self.proposal_file}: {what}')
 
     def _warn(self, message: str) -> None:
         print_log(f'{self.ann_file}: {message}', logger='current', level=logging.WARNING)
-
-
-def _few(names: list[str]) -> str:
-    return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')

@@ -1,5 +1,6 @@
 """PASCAL VOC with image labels and proposals."""
 
+from os.path import join
 from xml.etree import ElementTree
 
 import numpy as np
@@ -56,6 +57,11 @@ class WSODVOCDataset(WSODMixin, CheckedVOC):
         if tuple(self._metainfo['classes']) != VOCDataset.METAINFO['classes']:
             # Metrics take the names of the 20 classes of VOC from the dataset type.
             self._metainfo['dataset_type'] = None
+
+    @property
+    def image_folder(self) -> str:
+        """Folder that the names of the list start from, with "/"."""
+        return join(self.sub_data_root, self.img_subdir, '')
 
     def load_data_list(self) -> list[dict]:
         """Data infos of all images; reports sizes that were missing, and boxes that were changed.

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from os.path import splitext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from wsl_plugins.files.annotated_boxes import fit_boxes
 from wsl_plugins.files.formats.coco import COCOFile
 from wsl_plugins.files.formats.voc import read_voc_split
 from wsl_plugins.files.listed_images import UNSIZED, checked_sizes, files_of_ids
+from wsl_plugins.files.names import check_once
 
 
 class Objects(NamedTuple):
@@ -27,8 +29,8 @@ def voc_objects(
     use_difficult: bool = False,
     notes: Counter | None = None,
 ) -> dict[str, Objects]:
-    """Objects of a VOC split by image id (file stem), clipped to their image; those without a pixel
-    in it are left out.
+    """Objects of a VOC split by the image's name in the list, clipped to their image; those without a
+    pixel in it are left out.
 
     VOC counts pixels from 1 and includes the last one: (xmin, ymin, xmax, ymax) becomes
     (xmin - 1, ymin - 1, xmax, ymax).
@@ -65,22 +67,23 @@ def voc_objects(
 def coco_objects(
     path: str | os.PathLike, use_difficult: bool = False, notes: Counter | None = None
 ) -> dict[str, Objects]:
-    """Objects of all images of a COCO annotation file by file stem, as :func:`voc_objects`; crowds
-    are among them only with ``use_difficult``.
+    """Objects of all images of a COCO annotation file by ``file_name`` without suffix, as
+    :func:`voc_objects`; crowds are among them only with ``use_difficult``.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no COCO annotation file with boxes in pixels.
+        ValueError: It is no COCO annotation file with boxes in pixels, or two images have one path.
     """
     content = COCOFile.load(path, with_classes=False)
-    stems = [Path(image.file_name).stem for image in content.images]
+    names = [splitext(image.file_name)[0] for image in content.images]
+    check_once(names, [image.file_name for image in content.images])
     rows = [
-        (stem, content.classes.get(item.category, item.category), item.box, item.which)
-        for stem, image in zip(stems, content.images, strict=True)
+        (name, content.classes.get(item.category, item.category), item.box, item.which)
+        for name, image in zip(names, content.images, strict=True)
         for item in image.objects
         if use_difficult or not item.crowd
     ]
-    sizes = {stem: image.size for stem, image in zip(stems, content.images, strict=True)}
+    sizes = {name: image.size for name, image in zip(names, content.images, strict=True)}
     return _objects(sizes, rows, path, notes)
 
 

@@ -113,7 +113,7 @@ def names_of(paths: Sequence[str], shown: Sequence[object] | None = None) -> lis
     return names
 
 
-def check_once(names: Iterable[str | None], shown: Iterable[object], remedy: str = '') -> None:
+def check_once(names: Iterable[str | None], shown: Iterable[object]) -> None:
     """Raise ValueError if two of ``shown`` have one name; None is no name.
 
     Example:
@@ -124,9 +124,7 @@ def check_once(names: Iterable[str | None], shown: Iterable[object], remedy: str
     first: dict[str, object] = {}
     for name, image in zip(names, shown, strict=True):
         if name is not None and first.setdefault(name, image) != image:
-            raise ValueError(
-                f'two images have the same name {name!r}: {first[name]} and {image}{remedy}'
-            )
+            raise ValueError(f'two images have the same name {name!r}: {first[name]} and {image}')
 
 
 class ImageNames:

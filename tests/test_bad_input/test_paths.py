@@ -60,7 +60,11 @@ def write_image(path, colour=(90, 60, 30)):
 
 def test_images_are_found_read_and_drawn(stem, tmp_path):
     path = write_image(tmp_path / 'ein Ordner' / f'{stem}.png')
-    assert find_images(path.parent) == ({stem: path}, 0)
+    if stem[0] == '.':
+        with pytest.raises(ValueError, match='no images found.*left out 1 hidden'):
+            find_images(path.parent)
+    else:
+        assert find_images(path.parent) == ({stem: path}, 0)
     assert list_images(path.parent) == [str(path)]
     assert read_pixels(path)[0, 0].tolist() == [30, 60, 90]
     (name,) = picture_names([str(path)]).values()

@@ -81,13 +81,13 @@ def is_utf8(name: str) -> bool:
 
 
 def bare(name: str) -> str:
-    """A path with "/" and without the suffix of an image.
+    """A path without ``./`` and without the suffix of an image.
 
     Example:
         >>> bare('./d0/im_0.jpg'), bare('v1.5')
         ('d0/im_0', 'v1.5')
     """
-    path = os.path.normpath(name.replace('\\', '/')) if name else name
+    path = os.path.normpath(name) if name else name
     stem, suffix = os.path.splitext(path)
     return stem if suffix.lower() in SUFFIXES else path
 

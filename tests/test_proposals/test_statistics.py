@@ -110,7 +110,7 @@ def test_voc_objects_by_hand(tmp_path):
     objects = voc_objects(tmp_path, 'train')
     # 20 x 10 pixels; the difficult one is left out
     assert objects['a'].boxes.tolist() == [[0, 0, 20, 10]] and objects['a'].classes == ['car']
-    assert objects['b'].boxes.shape == (0, 4)
+    assert objects['sub/b'].boxes.shape == (0, 4)
     assert voc_objects(tmp_path, 'train', use_difficult=True)['a'].boxes.tolist() == [
         [0, 0, 20, 10],
         [0, 0, 5, 5],
@@ -138,7 +138,7 @@ def test_coco_objects_by_hand(tmp_path):
     path.write_text(json.dumps(data))
     objects = coco_objects(path)
     assert objects['a'].boxes.tolist() == [[1, 2, 4, 6]] and objects['a'].classes == ['owl']
-    assert objects['b'].boxes.shape == (0, 4)
+    assert objects['sub/b'].boxes.shape == (0, 4)
     data['annotations'].append({'image_id': 7, 'bbox': [0, 0, 1, 1]})
     path.write_text(json.dumps(data))
     with pytest.raises(ValueError, match=r'annotations\[2\] has unknown image_id 7'):

@@ -129,6 +129,7 @@ REFUSED = {
     'wide': (('image,label\na.jpg,owl\n', 'utf-16-le'), 'UTF-16, save it as UTF-8'),
     'latin': (('image,label\na.jpg,Käuzchen\n', 'latin-1'), 'labels.csv: not a utf-8 text file'),
     'empty': ('\n,,\n', 'labels.csv: is empty; the first line names the columns, such as image,l'),
+    'line break in the heading': ('"photo\nname",label\nx,y\n', 'got "photo name", "label"; the'),
     'no heading': ('a.jpg,owl\n', 'csv:1: no column of images .*got "a.jpg", "owl"; .*--image-col'),
     'blanks between columns': ('image label\na.jpg owl\n', 'no column of images .*"image label"'),
     'two images': ('file,path,label\nx,y,z\n', '1: several .*: "file", "path"; --image-column tel'),

@@ -150,13 +150,13 @@ def find_column(
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Names in quotes, the first ten of them.
+    """Names in quotes and in one line, the first ten of them.
 
     Example:
         >>> quoted(['image', 'label'])
         '"image", "label"'
     """
-    names = list(names)
+    names = [' '.join(name.split()) for name in names]
     more = f', ... ({len(names)})' if len(names) > 10 else ''
     return ', '.join(f'"{name}"' for name in names[:10]) + more
 

@@ -57,7 +57,7 @@ class LabelRows:
         rest = [n for i, n in enumerate(self.heading) if n and i not in self.used]
         table.found = (
             f'{self.path}: columns separated by {SEPARATORS.get(self.separator, self.separator)}, '
-            f'images in "{self.heading[self.image]}", {self.form}'
+            f'images in {quoted([self.heading[self.image]])}, {self.form}'
             f'{"; not read: " * bool(rest)}{quoted(rest)}'
         )
         if not table.labels:
@@ -77,7 +77,7 @@ class LabelRows:
         cells = [row.cells[label] for row in self.rows]
         separator = find_label_separator(cells, separator, self.path)
         self.used |= {label} if confidence is None else {label, confidence}
-        self.form = f'labels in "{self.heading[label]}"'
+        self.form = f'labels in {quoted([self.heading[label]])}'
         if separator is not None:
             self.form += f', several in a cell separated by "{separator}"'
         if objects:

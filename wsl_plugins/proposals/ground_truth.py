@@ -29,8 +29,9 @@ def voc_objects(
     use_difficult: bool = False,
     notes: Counter | None = None,
 ) -> dict[str, Objects]:
-    """Objects of a VOC split by the image's name in the list, clipped to their image; those without a
-    pixel in it are left out.
+    """Objects of a VOC split by the image's name in the list, clipped to their image.
+
+    Those without a pixel in it are left out.
 
     VOC counts pixels from 1 and includes the last one: (xmin, ymin, xmax, ymax) becomes
     (xmin - 1, ymin - 1, xmax, ymax).

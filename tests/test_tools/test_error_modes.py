@@ -201,7 +201,7 @@ def test_bad_input(voc, coco, capsys):
     content = json.loads(found.read_text())
     bad = coco / 'bad.json'
     bad.write_text(json.dumps([*content, dict(content[0], category_id=5)]))
-    assert 'category 5 is not in' in error(bad, *ann)
+    assert 'that is no category: [5]; categories are' in error(bad, *ann)
     (coco / 'ann.json').write_text(
         json.dumps(dict(json.loads((coco / 'ann.json').read_text()), annotations=[]))
     )

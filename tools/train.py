@@ -68,8 +68,8 @@ def main() -> None:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='continue from CHECKPOINT, or without a value from the latest checkpoint of the work '
-        'folder (from the start when it has none)',
+        help='continue from CHECKPOINT of a training, or without a value from the latest of the '
+        'work folder (from the start when it has none)',
     )
     args = parse_args(parser)
     setup_cache_size_limit_of_dynamo()

@@ -24,7 +24,7 @@ class StartingPointHook(Hook):
 
     Weights in a file without ``state_dict`` are found as
     :func:`wsl_plugins.checkpoints.read_checkpoint` finds them. ``tools/train.py`` and
-    ``tools/test.py`` register the hook by itself.
+    ``tools/test.py`` register the hook by themselves.
 
     Args:
         allow_partial (bool): Whether a test may lack weights too, but not all. Default: False.

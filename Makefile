@@ -36,14 +36,14 @@ demo: setup ## Train, test and draw a weakly supervised detector on generated im
 	$(PY) tools/demo.py
 
 test: setup ## Run the tests (without the slow ones)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal
 
 test-slow: setup ## Run the slow tests (the commands of the documents: make docs)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m slow --ignore tests/test_runnable_documents.py
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m slow --ignore tests/test_runnable_documents.py
 
 coverage: setup ## Run the tests, those of commands too, and report lines and branches of wsl_plugins that none reaches
 	rm -rf work_dirs/coverage
-	OMP_NUM_THREADS=1 $(PY) -m coverage run -m pytest -n 2
+	OMP_NUM_THREADS=1 $(PY) -m coverage run -m pytest -n 2 --dist worksteal
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 
@@ -56,7 +56,7 @@ bench: setup ## Measure speed and memory, write docs/benchmarks.md (QUICK=1: onl
 docs: setup ## Build the site into work_dirs/site; run the commands that the documents mark as runnable
 	@$(PIP) -r requirements/docs.txt
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m '' tests/test_docs.py tests/test_runnable_documents.py
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m '' tests/test_docs.py tests/test_runnable_documents.py
 
 audit: setup ## Report known vulnerabilities of the installed packages (never fails)
 	@$(PY) .ci/audit.py

@@ -26,7 +26,7 @@ def with_little_memory():
                 limit = space * resource.getpagesize() + ROOM
                 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
                 try:
-                    text = function(*args)
+                    text = str(function(*args))
                 except BaseException as error:
                     text = f'{type(error).__name__}: {error}'
                 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before

@@ -12,6 +12,7 @@ from wsl_plugins.files import read_json, read_text, read_xml, short
 from wsl_plugins.files.formats.coco import read_coco
 from wsl_plugins.files.formats.detection_files import images_of_coco
 from wsl_plugins.files.formats.localization_file import load_predictions
+from wsl_plugins.files.formats.voc import read_voc
 from wsl_plugins.proposals.convert import read_any
 from wsl_plugins.proposals.ground_truth import voc_objects
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
@@ -118,7 +119,7 @@ def test_entities(tmp_path, name, with_little_memory):
     (folder / 'JPEGImages').mkdir()
     (folder / 'JPEGImages/1.jpg').write_bytes(b'')
     for read, *args in (
-        (read_xml, path),
+        (read_voc, path),
         (voc_objects, folder, 'all'),
         (annotations.read_voc, folder, 'all'),
         (voc_dataset, folder),
@@ -131,7 +132,7 @@ def test_entities(tmp_path, name, with_little_memory):
 def test_deep_xml(tmp_path, with_little_memory):
     path = tmp_path / 'a.xml'
     path.write_text('<object>' * 200_000 + '</object>' * 200_000)
-    assert with_little_memory(read_xml, path).startswith('ValueError: ')
+    assert with_little_memory(read_voc, path).startswith('ValueError: ')
 
 
 def test_a_field_of_csv_without_end(tmp_path):

@@ -151,10 +151,10 @@ def test_bfloat16(name, pictures):
 @pytest.mark.slow
 @pytest.mark.parametrize('name', methods.METHODS)
 def test_float16(name, pictures):
-    losses, wrappers = train(name, 'Float16OnCPU', STEPS, pictures)
-    assert np.mean(losses[-20:]) < np.mean(losses[:20])
+    losses, wrappers = train(name, 'Float16OnCPU', 40, pictures)  # seconds each on a CPU
+    assert np.mean(losses[-8:]) < np.mean(losses[:8])
     for wrapper in wrappers:
-        assert wrapper.skipped < 0.1 * STEPS  # while the scale is found
+        assert wrapper.skipped < 8  # while the scale is found
 
 
 def anomaly(name, pictures, steps=3):

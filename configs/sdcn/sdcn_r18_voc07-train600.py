@@ -4,6 +4,7 @@ _base_ = '../oicr/oicr_r18_voc07-train600.py'
 model = dict(
     type='wsl_plugins.SDCN',
     backbone=dict(out_indices=(1, 2)),
+    roi_head=dict(type='wsl_plugins.SDCNRoIHead'),
     seg_head=dict(type='wsl_plugins.SegCollabHead', in_channels=(128, 256), num_classes=20),
     classifier=dict(
         type='wsl_plugins.MaskedClassifier',

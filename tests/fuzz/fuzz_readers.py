@@ -175,6 +175,8 @@ def imagenet(folder: Path) -> None:
 def coco_folder(folder: Path) -> None:
     for split in ('train', 'test'):
         write(folder / f'annotations/instances_{split}.json', COCO)
+        for name in ('1', '2'):
+            write(folder / f'{split}/{name}.png', np.zeros((10, 20, 3), np.uint8))
 
 
 def labels(folder: Path) -> None:
@@ -270,7 +272,7 @@ def statistics(folder: Path) -> None:
 def dataset_coco(folder: Path) -> WSODCocoDataset:
     return WSODCocoDataset(
         ann_file=str(folder / 'a.json'),
-        data_prefix=dict(img='x'),
+        data_prefix=dict(img=str(folder)),
         metainfo=dict(classes=('a', 'b')),
         test_mode=True,
         serialize_data=False,
@@ -354,6 +356,6 @@ READERS = {
     'coco': Reader(coco_folder, lambda f: read_coco(f, 'train', 'test', 'largest')),
     'runs': Reader(runs, read_runs),
     'search': Reader(search, both(each('*.json', read_space), each('*.csv', read_scores))),
-    'dataset_coco': Reader(lambda f: write(f / 'a.json', COCO), dataset_coco),
+    'dataset_coco': Reader(labels, dataset_coco),
     'dataset_voc': Reader(voc, dataset_voc),
 }

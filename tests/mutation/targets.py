@@ -23,8 +23,10 @@ TARGETS = {
     f'{_MODELS}/seg_heads/heat_map.py': 'test_models/test_seg_heat_map',
     f'{_METRICS}/box_accuracy.py': 'test_evaluation/test_max_box_acc test_properties/test_metrics',
     f'{_METRICS}/pixel_ap.py': 'test_evaluation/test_pixel_ap test_properties/test_metrics',
-    f'{_METRICS}/iou.py': 'test_evaluation/test_loc_accuracy test_evaluation/test_error_modes '
-    'test_properties/test_metrics',
+    'wsl_plugins/structures/box_iou.py': (
+        'test_evaluation/test_loc_accuracy test_evaluation/test_error_modes '
+        'test_properties/test_metrics'
+    ),
     f'{_METRICS}/corloc.py': 'test_evaluation/test_corloc test_properties/test_metrics',
     f'{_METRICS}/error_modes.py': 'test_evaluation/test_error_modes test_properties/test_metrics',
     f'{_METRICS}/repeated_recall.py': 'test_evaluation/test_repeated_recall',

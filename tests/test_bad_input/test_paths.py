@@ -123,12 +123,12 @@ def whole_boxes(monkeypatch):
 
 
 def sources(root, name):
-    """Two classes with four images each; one image has an odd name."""
+    """Two classes with four images each; one has an odd name (in labels without blanks around)."""
     images = []
     for label in ('cat', name):
         for number in range(4):
             image_id = f'{label}/{number}.png'
-            images.append(LabelledImage(image_id, write_image(root / image_id), (label,)))
+            images.append(LabelledImage(image_id, write_image(root / image_id), (label.strip(),)))
     return Source(images)
 
 
@@ -145,7 +145,7 @@ def test_prepared_data(kind, task, tmp_path, whole_boxes, capsys):
         assert not out.exists()
         return
     done = prepare(source, None, plan)
-    assert done.classes == {'cat': (2, 2), STEMS[kind]: (2, 2)}
+    assert done.classes == {'cat': (2, 2), STEMS[kind].strip(): (2, 2)}
     names = tuple(sorted(done.classes))
     if task == 'detector':
         dataset = WSODCocoDataset(
@@ -170,7 +170,7 @@ def test_prepared_data(kind, task, tmp_path, whole_boxes, capsys):
     infos = [dataset.get_data_info(i) for i in range(4)]
     for info, label in zip(infos, labels, strict=True):
         assert read_pixels(info['img_path']) is not None
-        assert Path(info['img_path']).name.startswith(f'{names[label]}__')
+        assert Path(info['img_path']).name.split('__')[0].strip() == names[label]
 
 
 @pytest.mark.parametrize('task', ['detector', 'localizer'])
@@ -185,7 +185,9 @@ def test_config(task, folder, tmp_path, whole_boxes, capsys):
     cfg = Config.fromfile(plan.config)
     assert cfg.data_root == f'{tmp_path / STEMS[folder]}/'
     if task == 'detector':
-        assert cfg.train_dataloader.dataset.metainfo.classes == tuple(sorted([*allowed, 'cat']))
+        assert cfg.train_dataloader.dataset.metainfo.classes == tuple(
+            sorted(name.strip() for name in [*allowed, 'cat'])
+        )
 
 
 @pytest.mark.parametrize('kind', ['single-quote', 'backslash', 'newline', 'carriage-return'])

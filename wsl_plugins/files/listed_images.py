@@ -100,10 +100,10 @@ def is_turned(path: str | os.PathLike) -> bool:
         return False
 
 
-def size_of_file(path: str | os.PathLike) -> Size | None:
-    """(width, height) of an image as :func:`read_pixels` turns it; None if it cannot be read.
+def size_of_file(path: str | os.PathLike) -> Size | str | None:
+    """(width, height) of an image as :func:`read_pixels` turns it; None, or why, if it is none.
 
-    Pixels are read only where the tag or an unusual file makes the header doubtful.
+    Pixels are read only where there is a tag: OpenCV would allocate what a damaged header claims.
     """
     try:
         with Image.open(path) as image:
@@ -111,8 +111,10 @@ def size_of_file(path: str | os.PathLike) -> Size | None:
                 return image.size
     except FileNotFoundError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        pass
+    except Image.DecompressionBombError as error:
+        return f'is too large: {error}'
+    except (OSError, SyntaxError, ValueError):
+        return None
     pixels = read_pixels(path)
     return None if pixels is None else pixels.shape[1::-1]
 

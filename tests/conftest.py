@@ -2,13 +2,14 @@
 
 import copy
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmengine.structures import InstanceData
 from mmengine.visualization import Visualizer
@@ -18,6 +19,8 @@ import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compil
 from mmdet.registry import MODELS  # isort: skip
 from mmdet.structures import DetDataSample  # isort: skip
 
+STARTED = re.compile(r'_\d{8}_\d{6}$')
+"""End of the name of a runner's experiment."""
 DETECTOR = dict(
     type='mmdet.FastRCNN',
     data_preprocessor=dict(type='mmdet.DetDataPreprocessor', pad_size_divisor=16),
@@ -63,13 +66,19 @@ def loading_as_before(monkeypatch):
     """Undo what a tool that runs inside this process changes for all of it (``refuse_code``)."""
     monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
     monkeypatch.setattr(CheckpointLoader, '_schemes', CheckpointLoader._schemes.copy())
+    allowed = torch.serialization.get_safe_globals()
+    yield
+    torch.serialization.clear_safe_globals()
+    torch.serialization.add_safe_globals(allowed)
 
 
 @pytest.fixture(autouse=True)
-def visualizers_of_this_test_only():
-    """A Runner finds its visualizer by the second it starts in, maybe that of another test."""
-    for kind in Visualizer.__subclasses__() + [Visualizer]:
-        kind._instance_dict.clear()
+def runners_of_this_test_only():
+    """A runner finds its visualizer and its scope by the second it starts in, maybe that of another
+    test."""
+    for kind in [DefaultScope, Visualizer, *Visualizer.__subclasses__()]:
+        for name in [name for name in kind._instance_dict if STARTED.search(name)]:
+            del kind._instance_dict[name]
 
 
 def random_boxes(

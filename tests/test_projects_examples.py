@@ -165,7 +165,7 @@ def write_coco(root: Path, proposals: np.ndarray) -> None:
             cv2.imwrite(str(root / split / f'{n:012d}.jpg'), noise())
         coco['images'].append(dict(id=n, file_name=f'{n:012d}.jpg', width=WIDTH, height=HEIGHT))
         coco['annotations'].append(
-            dict(id=n, image_id=n, category_id=3 * n, bbox=[-5, 7, 2000, 2], area=4, iscrowd=0)
+            dict(id=n, image_id=n, category_id=3 * n, bbox=[5, 7, 1200, 2], area=4, iscrowd=0)
         )
     (root / 'annotations').mkdir()
     (root / 'proposals').mkdir()

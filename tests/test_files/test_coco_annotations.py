@@ -344,7 +344,9 @@ def test_imported_boxes(change, message, tmp_path, metadata, capsys, monkeypatch
 def test_imported_fractions(tmp_path, metadata, capsys, monkeypatch):
     (tmp_path / 'b.csv').write_text('q6.jpg,0.1,0.1,0.5,0.6\nq7.jpg,0,0,1,1\n')
     args = ['import', tmp_path / 'b.csv', '--format', 'csv', *metadata]
-    assert 'all boxes lie in 0..1 (number: 2' in pseudo_boxes(tmp_path, capsys, monkeypatch, *args)
+    assert 'all boxes lie in 0..1 (largest coordinate: 1' in pseudo_boxes(
+        tmp_path, capsys, monkeypatch, *args
+    )
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,14 @@ def write_images(folder, names, suffix='.jpg'):
         image.save(path, quality=95)
 
 
+def pictures(folder, names):
+    """Files that nobody reads, in the place of images."""
+    for name in names:
+        path = folder / f'{name}.jpg'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
 def coco(root, names):
     """Annotations of the boxes of :func:`boxes_of`, below ``train``."""
     images = [
@@ -70,6 +78,7 @@ def coco(root, names):
         box = [x1, y1, x2 - x1, y2 - y1]
         annotations.append(dict(id=n, image_id=n, category_id=1, bbox=box, area=1, iscrowd=0))
     content = dict(images=images, annotations=annotations, categories=[dict(id=1, name='cat')])
+    pictures(root / 'train', names)
     (root / 'ann.json').write_text(json.dumps(content))
     return root / 'ann.json'
 
@@ -85,6 +94,7 @@ def voc(root, names):
             f'<name>cat</name><bndbox><xmin>{x1 + 1}</xmin><ymin>{y1 + 1}</ymin><xmax>{x2}</xmax>'
             f'<ymax>{y2}</ymax></bndbox></object></annotation>'
         )
+    pictures(root / 'JPEGImages', names)
     (root / 'ImageSets/Main').mkdir(parents=True, exist_ok=True)
     (root / 'ImageSets/Main/train.txt').write_text('\n'.join(names) + '\n')
 
@@ -188,7 +198,7 @@ def test_statistics_of_a_file_twice(tmp_path, tool):
     path = proposals(tmp_path / 'p.npz', ['a'])
     ann = coco(tmp_path, ['a', 'a'])
     code, printed = tool('proposal_stats', path, '--coco', ann)
-    assert code == 1 and 'a.jpg (id 0) and a.jpg (id 1)' in printed
+    assert code == 1 and "file_name 'a.jpg' stands 2 times" in printed
     content = json.loads(ann.read_text())
     for annotation in content['annotations']:
         annotation['bbox'] = [0.1, 0.2, 0.3, 0.4]

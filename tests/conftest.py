@@ -19,7 +19,7 @@ import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compil
 from mmdet.registry import MODELS  # isort: skip
 from mmdet.structures import DetDataSample  # isort: skip
 
-STARTED = re.compile(r'_\d{8}_\d{6}$')
+STARTED = re.compile(r'(^|_)\d{8}_\d{6}$')
 """End of the name of a runner's experiment."""
 DETECTOR = dict(
     type='mmdet.FastRCNN',

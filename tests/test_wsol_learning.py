@@ -10,7 +10,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 ROOT = Path(__file__).parents[1]
-METHODS = ('acol', 'adl', 'cam', 'cutmix', 'has', 'spg')
+METHODS = ['cam', 'spg']
+METHODS += [pytest.param(name, marks=pytest.mark.slow) for name in ('acol', 'adl', 'cutmix', 'has')]
 
 
 @pytest.fixture(scope='module')

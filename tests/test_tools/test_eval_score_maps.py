@@ -307,12 +307,17 @@ def toy(tmp_path):
     for number, folder in enumerate(('cat', 'dog', 'dog')):
         (tmp_path / 'images' / folder).mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(tmp_path / 'images' / folder / f'{number}.png'), np.zeros((40, 30, 3)))
-    torch.save({'state_dict': {}}, tmp_path / 'empty.pth')
+    network = pytest.importorskip('mmpretrain.models').ImageClassifier(
+        backbone=dict(type='mmpretrain.ResNet', depth=18, base_channels=8),
+        neck=dict(type='mmpretrain.GlobalAveragePooling'),
+        head=dict(type='mmpretrain.LinearClsHead', num_classes=2, in_channels=64),
+    )
+    torch.save(network.state_dict(), tmp_path / 'toy.pth')
 
     def test(wrap, *args):
         text = CONFIG.format(images=str(tmp_path / 'images'), wrap=wrap)
         (tmp_path / 'config.py').write_text(text)
-        common = [tmp_path / 'config.py', tmp_path / 'empty.pth', '--work-dir', tmp_path / 'work']
+        common = [tmp_path / 'config.py', tmp_path / 'toy.pth', '--work-dir', tmp_path / 'work']
         return run('test.py', *common, *args, PYTHONPATH=str(tmp_path))
 
     return test

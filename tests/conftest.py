@@ -2,25 +2,22 @@
 
 import copy
 import os
-import re
 import subprocess
 import sys
 
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.registry import DefaultScope, init_default_scope
+from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmengine.structures import InstanceData
-from mmengine.visualization import Visualizer
+from mmengine.utils import ManagerMixin
 
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
 
 from mmdet.registry import MODELS  # isort: skip
 from mmdet.structures import DetDataSample  # isort: skip
 
-STARTED = re.compile(r'(^|_)\d{8}_\d{6}$')
-"""End of the name of a runner's experiment."""
 DETECTOR = dict(
     type='mmdet.FastRCNN',
     data_preprocessor=dict(type='mmdet.DetDataPreprocessor', pad_size_divisor=16),
@@ -74,11 +71,12 @@ def loading_as_before(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def runners_of_this_test_only():
-    """A runner finds its visualizer and its scope by the second it starts in, maybe that of another
-    test."""
-    for kind in [DefaultScope, Visualizer, *Visualizer.__subclasses__()]:
-        for name in [name for name in kind._instance_dict if STARTED.search(name)]:
-            del kind._instance_dict[name]
+    """A runner takes a visualizer, a logger and a scope that another one of this process has named
+    like its own (``visualizer``, or the second it starts in)."""
+    kinds = [ManagerMixin]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        kind._instance_dict.clear()
 
 
 def random_boxes(

@@ -308,6 +308,7 @@ def toy(tmp_path):
         (tmp_path / 'images' / folder).mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(tmp_path / 'images' / folder / f'{number}.png'), np.zeros((40, 30, 3)))
     network = pytest.importorskip('mmpretrain.models').ImageClassifier(
+        data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'),
         backbone=dict(type='mmpretrain.ResNet', depth=18, base_channels=8),
         neck=dict(type='mmpretrain.GlobalAveragePooling'),
         head=dict(type='mmpretrain.LinearClsHead', num_classes=2, in_channels=64),

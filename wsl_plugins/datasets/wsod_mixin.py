@@ -80,6 +80,13 @@ class WSODMixin:
                 gc.enable()
         return {key: value for key, value in vars(self).items() if key != 'pipeline'}
 
+    def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
+        gc.freeze()  # mmengine collects garbage on its own, which is none
+        try:
+            return super()._serialize_data()
+        finally:
+            gc.unfreeze()
+
     def load_data_list(self) -> list[dict]:
         """Data infos of all images; reports classes that are annotated but not in ``metainfo``.
 

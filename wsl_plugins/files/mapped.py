@@ -76,7 +76,7 @@ def map_member(
         dtype: No objects.
     """
     behind = file.tell()
-    while file.read(2**24):
+    while file.read(2**20):
         pass
     with open(path, 'rb') as archive:
         archive.seek(info.header_offset + LOCAL_HEADER - 4)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from os.path import splitext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +16,9 @@ from wsl_plugins.files.names import ImageNames, names_of
 from wsl_plugins.files.problems import raise_problems
 from wsl_plugins.files.text import file_errors, read_json
 
-MASK = b'"segmentation":'
-"""Before a mask; no part of a text, where the last quotation mark of it is written ``\\"``."""
+POLYGONS = re.compile(rb'"segmentation":\s?\[[^"]*[^\s}]\s*\]')
+"""A mask of polygons: up to the last bracket before the next text that does not close a list of
+objects. No part of a text, where the last quotation mark of it is written ``\\"``."""
 
 
 class COCOObject(NamedTuple):
@@ -168,22 +170,10 @@ def read_annotations(path: str | os.PathLike, masks: bool) -> Any:
 def without_polygons(content: bytes) -> bytes:
     """JSON with ``0`` in the place of masks that are lists of numbers: most of COCO's files.
 
-    Such a list ends at the last bracket before the next key or the end of its object. If something
-    else is in the list, what remains is no JSON.
+    Where something else is in such a list, what remains is no JSON.
 
     Example:
         >>> without_polygons(b'{"segmentation": [[1.5, 2, 3, 4]], "id": 7}')
         b'{"segmentation":0, "id": 7}'
     """
-    kept, begin = [], 0
-    while (key := content.find(MASK, begin)) >= 0:
-        start = key + len(MASK)
-        quote, brace = content.find(b'"', start), content.find(b'}', start)
-        end = content.rfind(b']', start, quote if 0 <= quote < brace else brace) + 1
-        kept.append(content[begin:start])
-        begin = start
-        if end and content[start : start + 2].strip()[:1] == b'[':
-            kept.append(b'0')
-            begin = end
-    kept.append(content[begin:])
-    return b''.join(kept)
+    return POLYGONS.sub(b'"segmentation":0', content)

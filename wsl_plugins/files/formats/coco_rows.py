@@ -115,8 +115,8 @@ def _needed(with_boxes: bool, with_classes: bool, numbered: bool) -> dict[str, R
 
 def _lacking(part: str, rows: list, needed: dict[str, Rule]) -> list[str]:
     """Rows that lack a key, or have something else there."""
-    others = [number for number, row in enumerate(rows) if not isinstance(row, dict)]
-    if others:
+    if set(map(type, rows)) - {dict}:
+        others = [number for number, row in enumerate(rows) if not isinstance(row, dict)]
         return [f'{part}[{n}] must be an object, got {short(rows[n])}' for n in others]
     problems = []
     for key, rule in needed.items():

@@ -67,6 +67,15 @@ def test_nms_offset_matters():
     assert len(mmcv.ops.nms(boxes, scores, 0.3, offset=1)[1]) == 1
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('twentieths', range(1, 20))
+def test_nms_keeps_what_overlaps_by_the_threshold(twentieths, dtype):
+    boxes = torch.tensor([[0, 0, 20, 10], [0, 0, twentieths, 10]], dtype=dtype)
+    scores = torch.tensor([0.9, 0.8])
+    assert len(mmcv.ops.nms(boxes, scores, twentieths / 20)[1]) == 2
+    assert len(mmcv.ops.nms(boxes, scores, twentieths / 20 - 1e-6)[1]) == 1
+
+
 @pytest.mark.parametrize('dtype', [torch.float64, torch.bfloat16, torch.float16])
 def test_nms_other_dtypes(dtype):
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]], dtype=dtype)
@@ -356,6 +365,10 @@ out = {'stand_in': wsl_plugins.ops.is_stand_in(), 'file': str(mmcv._ext.__file__
 for offset in (0, 1):
     for threshold in (0.2, 0.5, 0.7):
         out['nms', offset, threshold] = mmcv.ops.nms(boxes(300), random(300), threshold, offset)
+    for twentieths in range(1, 20):  # whole pixels: many overlaps equal a threshold
+        whole = boxes(300).div(4).round().mul(4) + torch.tensor([0, 0, 4, 4])
+        out['ties', offset, twentieths] = mmcv.ops.nms(
+            whole, random(300), twentieths / 20, offset)
     for method in ('naive', 'linear', 'gaussian'):
         out['soft_nms', offset, method] = mmcv.ops.soft_nms(
             boxes(100), random(100), 0.3, 0.5, 0.05, method, offset)
@@ -408,7 +421,8 @@ def test_parity_with_compiled_mmcv(tmp_path):
     assert ours.pop('roi_pool') == (1, 1, 2, 2)
     assert ours.keys() == compiled.keys()
     for key, values in ours.items():
-        exact = key == 'configs'  # no operator of mmcv: equal to the bit
+        # no operator of mmcv; a choice among the same boxes
+        exact = key == 'configs' or key[0] == 'ties'
         for mine, theirs in zip(values, compiled[key], strict=True):
             assert not exact or torch.equal(mine, theirs)
             torch.testing.assert_close(

@@ -32,13 +32,15 @@ def _compute_dtype(x: Tensor) -> torch.dtype:
 def nms(bboxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
     """Kept indices (K,), by descending score, of boxes (N, 4) with scores (N,).
 
-    ``offset`` 1 counts x2 and y2 as inside the box.
+    ``offset`` 1 counts x2 and y2 as inside the box. A box whose IoU equals the threshold stays, as
+    with mmcv's compiled operator: torchvision 0.26 compares a float32 IoU with a float64 threshold
+    on a CPU, so that such a box would go at 0.3 and stay at 0.5.
     """
     dtype = torch.promote_types(_compute_dtype(bboxes), _compute_dtype(scores))
     bboxes = bboxes.to(dtype)
     if offset:  # widths and intersections all grow by one pixel: the same as moving the far corner
         bboxes = bboxes + bboxes.new_tensor([0, 0, offset, offset])
-    return _tv.nms(bboxes, scores.to(dtype), iou_threshold)
+    return _tv.nms(bboxes, scores.to(dtype), torch.tensor(iou_threshold, dtype=dtype).item())
 
 
 def softnms(

@@ -8,12 +8,10 @@ from mmdet.registry import METRICS
 BOXES = [[10, 10, 60, 60], [100, 10, 160, 60], [10, 100, 30, 120]]
 
 
-@pytest.fixture
-def metric(tmp_path):
-    """Metric of one image with two medium objects and one small one of the first class."""
+def make_metric(tmp_path, first_id):
     annotations = [
         dict(
-            id=n + 1,
+            id=n + first_id,
             image_id=1,
             category_id=1,
             iscrowd=0,
@@ -32,6 +30,12 @@ def metric(tmp_path):
     metric = METRICS.build(dict(type='wsl_plugins.WSODCocoMetric', ann_file=str(path)))
     metric.dataset_meta = dict(classes=('cat', 'dog'))
     return metric
+
+
+@pytest.fixture
+def metric(tmp_path):
+    """Metric of one image with two medium objects and one small one of the first class."""
+    return make_metric(tmp_path, first_id=1)
 
 
 def predict(metric, boxes, scores):
@@ -68,6 +72,13 @@ def test_names(metric):
     assert got['coco/bbox_AR_s@100'] == 0 and got['coco/bbox_AR_m@100'] == 1
     # Recalls 0, .01, ..., .66 of the 101 points are reached with precision 1.
     assert got['coco/bbox_mAP'] == pytest.approx(67 / 101, abs=1e-3)
+
+
+@pytest.mark.parametrize('first_id', [0, -1, 2**53])
+def test_any_id_of_an_annotation(tmp_path, first_id):
+    """pycocotools 2.0.11 takes an object of id 0 for none; it keeps ids as floats."""
+    got = predict(make_metric(tmp_path, first_id), BOXES, [0.9, 0.8, 0.7])
+    assert got['coco/bbox_mAP'] == 1 and got['coco/bbox_AR@100'] == 1
 
 
 def test_ground_truth_of_the_samples(metric):

@@ -31,6 +31,9 @@ class WSODCocoMetric(CocoMetric):
     Without ``ann_file`` the ground truth is that of the samples, so the metric works on VOC too
     (table 6 of MIST); objects marked difficult are then ignored, as crowds are.
 
+    Annotations of ``ann_file`` are numbered anew from 1: pycocotools 2.0.11 takes an object of id 0
+    for none, so that the detection that finds it counts as false.
+
     Args:
         **kwargs: See :class:`mmdet.evaluation.CocoMetric`; metric, ``proposal_nums`` and
             ``metric_items`` are set here.
@@ -46,6 +49,10 @@ class WSODCocoMetric(CocoMetric):
             metric_items=[*_PRECISIONS, *_RENAMED],
             **kwargs,
         )
+        if self._coco_api is not None:
+            for number, row in enumerate(self._coco_api.dataset.get('annotations', []), start=1):
+                row['id'] = number
+            self._coco_api.createIndex()
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the detections of a batch and, without ``ann_file``, its ground truth."""

@@ -10,7 +10,12 @@ from mmdet.structures import DetDataSample
 CLASSES = ('a', 'b', 'c')
 
 
-def devkit_ap(images, label, eleven_points):
+# 0:0.1:1 of the kit of 2007, which MATLAB makes from both ends
+KIT = [*(i * 0.1 for i in range(5)), 0.5, *(1 - i * 0.1 for i in range(4, -1, -1))]
+PY_FASTER_RCNN = np.arange(0, 1.1, 0.1)
+
+
+def devkit_ap(images, label, eleven_points, levels=KIT):
     """Average precision of a class as in VOCevaldet of the VOC development kits 2007 and 2012.
 
     The kits hold the first and the last pixel of a box; here ends are exclusive.
@@ -51,7 +56,7 @@ def devkit_ap(images, label, eleven_points):
     tp, fp = np.cumsum(tp), np.cumsum(fp)
     recall, precision = tp / npos, tp / np.maximum(tp + fp, 1e-9)
     if eleven_points:
-        at = [max(precision[recall >= t], default=0) for t in np.arange(0, 1.1, 0.1)]
+        at = [max(precision[recall >= t], default=0) for t in levels]
         return sum(at) / 11
     recall, precision = [0, *recall, 1], [0, *precision, 0]
     for i in range(len(precision) - 2, -1, -1):
@@ -108,6 +113,21 @@ def test_against_the_development_kit(seed, mode):
     assert 0.1 < min(expected) and max(expected) < 0.95
     got = evaluate(images, eval_mode=mode)['pascal_voc/mAP']
     assert got == pytest.approx(np.mean(expected), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    'found, points, kit, numbers', [(3, 4, 3, 3), (6, 7, 7, 6), (7, 8, 8, 7), (5, 6, 6, 6)]
+)
+def test_recalls_that_are_a_level(found, points, kit, numbers):
+    """Of ten objects, without an error: ours, the kit's and py-faster-rcnn's number of points."""
+    objects = [[20 * n, 0, 20 * n + 10, 10] for n in range(10)]
+    predictions = [(box, 0.9 - n / 100, 0) for n, box in enumerate(objects[:found])]
+    images = [(predictions, [(box, 0, False) for box in objects])]
+    report = evaluate(images, 'VOC2007')
+    assert report['pascal_voc/mAP'] == pytest.approx(points / 11)
+    assert report['pascal_voc/AP50'] == round(points / 11, 3)
+    for levels, expected in ((KIT, kit), (PY_FASTER_RCNN, numbers)):
+        assert devkit_ap(images, 0, True, levels) == pytest.approx(expected / 11)
 
 
 @pytest.mark.parametrize('height, right', [(10, 1.0), (9, 0.0)])

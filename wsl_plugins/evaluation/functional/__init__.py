@@ -7,6 +7,7 @@ from wsl_plugins.evaluation.functional.box_accuracy import (
     threshold_ious,
 )
 from wsl_plugins.evaluation.functional.corloc import corloc, mean_over_images, top_box_iou
+from wsl_plugins.evaluation.functional.eleven_points import eleven_points
 from wsl_plugins.evaluation.functional.error_modes import (
     count_error_modes,
     error_modes,
@@ -26,6 +27,7 @@ __all__ = [
     'confusion_counts',
     'corloc',
     'count_error_modes',
+    'eleven_points',
     'error_modes',
     'load_score_map',
     'loc_accuracy',

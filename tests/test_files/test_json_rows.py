@@ -10,6 +10,7 @@ CONTENT = {
     'info': {'a': [1, {'b': ']'}]},
     'images': [{'file_name': 'é "x"\\ü, }'}, [], 'text', -12.5e3, None, True, 1234567],
     'empty': [],
+    'objects': [{'a': {'b': 1}, 'c': '}, {'}, {'d': [{}, {'e': 2}]}, {'f': 3}, {'}, {': '},'}, {}],
     'annotations': [{'bbox': [1, 2.5, 3, 4]}],
     'rate': 2.5e-07,
     'number': 123456789,
@@ -24,10 +25,10 @@ def test_rows_and_what_is_left(tmp_path, monkeypatch, options):
     path.write_text(text, encoding='utf-8')
     for chunk in range(1, len(text) + 1):
         monkeypatch.setattr(json_rows, 'CHUNK', chunk)
-        images, empty = [], []
-        found = read_json_rows(path, dict(images=images.append, empty=empty.append))
-        assert images == CONTENT['images'] and empty == []
-        assert found == {**CONTENT, 'images': 7, 'empty': 0}
+        rows = dict(images=[], empty=[], objects=[])
+        found = read_json_rows(path, {key: value.append for key, value in rows.items()})
+        assert rows == {key: CONTENT[key] for key in rows}
+        assert found == {**CONTENT, **{key: len(value) for key, value in rows.items()}}
 
 
 @pytest.mark.parametrize('chunk', [1, 2**20])
@@ -38,6 +39,19 @@ def test_other_values(tmp_path, monkeypatch, chunk, text):
     assert read_json_rows(tmp_path / 'a.json', dict(images=None)) == json.loads(text)
 
 
+ROWS = [
+    '[',
+    '[1',
+    '[1,',
+    '[1,]}',
+    '[1 2]}',
+    '[,]}',
+    '[1]',
+    '[x]}',
+    '[{},]}',
+    '[{}},{}]}',
+    '[{}, {}',
+]
 WRONG = [
     '',
     '{',
@@ -53,9 +67,7 @@ WRONG = [
     '1.',
     '[1.e5]',
 ]
-WRONG += [
-    f'{{"images": {rows}' for rows in ('[', '[1', '[1,', '[1,]}', '[1 2]}', '[,]}', '[1]', '[x]}')
-]
+WRONG += [f'{{"images": {rows}' for rows in ROWS]
 
 
 @pytest.mark.parametrize('chunk', [1, 2**20])

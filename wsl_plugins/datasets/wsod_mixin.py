@@ -15,6 +15,7 @@ from wsl_plugins.datasets.fitting_proposals import few, fitting_ids
 from wsl_plugins.datasets.sharing import once_per_machine
 from wsl_plugins.files import arrays
 from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.garbage import not_collected
 from wsl_plugins.files.mapped import is_mapped
 
 
@@ -71,13 +72,8 @@ class WSODMixin:
 
     def _read(self) -> dict:
         """What reading changes, of this object."""
-        enabled = gc.isenabled()
-        gc.disable()  # it would look through millions of new objects, again and again
-        try:
+        with not_collected():
             super().full_init()
-        finally:
-            if enabled:
-                gc.enable()
         return {key: value for key, value in vars(self).items() if key != 'pipeline'}
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:

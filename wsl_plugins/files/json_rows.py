@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from json.decoder import WHITESPACE
 from typing import Any, TextIO
 
+from wsl_plugins.files.garbage import not_collected
 from wsl_plugins.files.limits import checked_file
 
 CHUNK = 2**20  # characters that are read at once
@@ -31,7 +32,7 @@ def read_json_rows(path: str | os.PathLike, takers: Mapping[str, Callable[[Any],
         {'info': {}, 'images': 2, 'annotations': [], 'categories': []}
     """
     path = checked_file(path)
-    with open(path, encoding='utf-8-sig') as file:
+    with open(path, encoding='utf-8-sig') as file, not_collected():
         reader = _Reader(file, str(path))
         content = reader.outermost(takers)
         if reader.peek():
@@ -46,6 +47,7 @@ class _Reader:
         self.file = file
         self.name = name
         self.text = ''
+        self.searched: str | None = None
         self.place = 0
         self.decode = json.JSONDecoder().raw_decode
 
@@ -63,8 +65,8 @@ class _Reader:
                 if key in content or self.peek() != '[':
                     raise ValueError(f'{self.name}: {key!r} must be one list')
                 content[key] = 0
-                for _ in self.elements(']'):
-                    takers[key](self.value())
+                for row in self.rows():
+                    takers[key](row)
                     content[key] += 1
             else:
                 content[key] = self.value()
@@ -83,6 +85,26 @@ class _Reader:
                 if mark != ',':
                     raise ValueError(f'{self.name}: not JSON: "," or "{end}" is missing')
         self.place += 1
+
+    def rows(self) -> Iterator[Any]:
+        """The elements of a list."""
+        for _ in self.elements(']'):
+            yield from self.whole_objects()
+            yield self.value()
+
+    def whole_objects(self) -> list:
+        """Elements up to the last object of the text that a comma follows, decoded at once; none
+        where that is no end of an element, and one by one is the way."""
+        end = self.text.rfind('},', self.place) + 1
+        if self.text is self.searched or not end:
+            return []
+        self.searched = self.text
+        try:
+            found = json.loads(f'[{self.text[self.place : end]}]')
+        except (ValueError, RecursionError):
+            return []
+        self.place = end + 1
+        return found
 
     def peek(self) -> str:
         """The next character that is no white space; nothing at the end of the file."""

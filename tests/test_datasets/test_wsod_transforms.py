@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from mmcv.transforms import Compose
 from mmdet.registry import TRANSFORMS
@@ -224,3 +225,54 @@ def test_pack_without_labels():
     )
     assert packed['inputs'].shape == (3, 4, 5)
     assert 'image_labels' not in packed['data_samples']
+
+
+LOAD = dict(type='wsl_plugins.LoadWSODProposals')
+INSIDE = dict(
+    type='wsl_plugins.TransformWithProposals', transforms=[dict(type='Resize', scale=(90, 60))]
+)
+OUTSIDE = [
+    (dict(type='Resize', scale=(90, 60), keep_ratio=True), 'Resize'),
+    (dict(type='RandomFlip', prob=1.0), 'RandomFlip'),
+    (dict(type='RandomCrop', crop_size=(20, 30)), 'a crop or an affine transform'),
+    (dict(type='mmcv.CenterCrop', crop_size=30), 'a crop or an affine transform'),
+    (dict(type='mmcv.Resize', scale=(90, 60)), 'Resize'),
+    (dict(type='mmpretrain.RandomFlip', prob=1.0), 'RandomFlip'),
+]
+
+
+def pack(*transforms):
+    pytest.importorskip('mmpretrain.datasets')
+    transforms = [*transforms, dict(type='wsl_plugins.PackWSODInputs')]
+    results = dict(sample(np.zeros((40, 60, 3), np.uint8)), proposals=dict(bboxes=BOXES))
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        for transform in map(TRANSFORMS.build, transforms):
+            results = transform(results)
+    return results
+
+
+@pytest.mark.parametrize('transform, name', OUTSIDE)
+@pytest.mark.parametrize('place', ['first', 'before', 'behind', 'alone'])
+def test_what_leaves_the_proposals_behind_is_named(transform, name, place):
+    order = dict(
+        first=[transform, LOAD, INSIDE],
+        before=[LOAD, transform, INSIDE],
+        behind=[LOAD, INSIDE, transform],
+        alone=[LOAD, transform],
+    )
+    with pytest.raises(ValueError, match=f'{name} moved the image and left its proposals behind'):
+        pack(*order[place])
+
+
+def test_what_moves_nothing_may_stand_outside():
+    """Colours, padding, a flip that was not drawn; a second wrapper, and that of mmdet."""
+    inside = dict(INSIDE, transforms=[dict(type='RandomFlip', prob=1.0)])
+    outside = [
+        dict(type='PhotoMetricDistortion'),
+        dict(type='RandomFlip', prob=0.0),
+        dict(type='Pad', size_divisor=32),
+    ]
+    packed = pack(LOAD, *outside[:2], INSIDE, inside, outside[0], outside[2])
+    assert len(packed['data_samples'].proposals) == len(BOXES)
+    packed = pack(LOAD, dict(INSIDE, type='ProposalBroadcaster'), *outside)
+    np.testing.assert_allclose(packed['data_samples'].proposals.bboxes, BOXES * 1.5)

@@ -1,6 +1,7 @@
 """From the dict of a pipeline to what a model takes."""
 
 from wsl_plugins.datasets.transforms.image_size import check_image_size
+from wsl_plugins.datasets.transforms.moved_together import check_moved_together
 from wsl_plugins.registry import TRANSFORMS
 
 from mmcv.transforms import to_tensor
@@ -20,7 +21,8 @@ class PackWSODInputs(PackDetInputs):
         meta_keys (Sequence[str]): See the parent class.
 
     Raises:
-        ValueError: The image file has another size than its annotation (``width``, ``height``).
+        ValueError: The image file has another size than its annotation (``width``, ``height``), or
+            a transform outside :class:`TransformWithProposals` moved the image.
 
     Example:
         >>> pack = PackWSODInputs()
@@ -33,6 +35,8 @@ class PackWSODInputs(PackDetInputs):
         """Pack one sample into ``inputs`` and ``data_samples``."""
         if 'width' in results and 'height' in results:
             check_image_size(results, (results['width'], results['height']))
+        if 'proposals' in results:
+            check_moved_together(results)
         packed = super().transform(results)
         if 'image_labels' in results:
             packed['data_samples'].image_labels = to_tensor(results['image_labels'])

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from wsl_plugins.datasets.transforms.moved_together import note_loaded
 from wsl_plugins.registry import TRANSFORMS
 
 from mmdet.datasets.transforms import LoadProposals
@@ -70,6 +71,7 @@ class LoadWSODProposals(LoadProposals):
             keep = np.sort(keep[chosen.numpy()])
         results['proposals'] = boxes[keep]
         results['proposals_scores'] = scores[keep]
+        note_loaded(results)
         return results
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from wsl_plugins.datasets.transforms.moved_together import check_moved_together, note_moved
 from wsl_plugins.registry import TRANSFORMS
 
 from mmcv.transforms import Compose
@@ -23,7 +24,8 @@ class TransformWithProposals(Compose):
             flip.
 
     Raises:
-        ValueError: Ground-truth boxes have been loaded already.
+        ValueError: Ground-truth boxes have been loaded already, or a transform before this one has
+            moved the image.
 
     Example:
         >>> pipeline = [
@@ -43,6 +45,7 @@ class TransformWithProposals(Compose):
                 f'{type(self).__name__} needs the place of {taken}: '
                 'put LoadAnnotations after it in the pipeline'
             )
+        check_moved_together(results)
         boxes, scores = results.pop('proposals'), results.pop('proposals_scores')
         # Row numbers travel as labels: transforms that remove boxes remove them too.
         inputs = {**results, 'gt_bboxes': boxes.copy(), 'gt_bboxes_labels': np.arange(len(boxes))}
@@ -51,4 +54,5 @@ class TransformWithProposals(Compose):
             return None
         outputs['proposals'] = outputs.pop('gt_bboxes')
         outputs['proposals_scores'] = scores[outputs.pop('gt_bboxes_labels')]
+        note_moved(outputs)
         return outputs

@@ -72,6 +72,19 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
+def merge_options(cfg: Config, options: dict | None) -> None:
+    """Merge what ``--cfg-options`` gave; end the program where the config has no such place."""
+    for key, value in (options or {}).items():
+        try:
+            cfg.merge_from_dict({key: value})
+        except (AttributeError, KeyError, TypeError) as error:  # mmengine's, of the first kind
+            reason = str(error.args[0]).partition('. ')[0]
+            fail(
+                f'--cfg-options {key}={value!r} does not fit the config: {reason}; numbers and '
+                "texts of a list are set together: a.list='[1,2]'"
+            )
+
+
 def load_config(args: argparse.Namespace) -> Config:
     """Read the config, merge ``--cfg-options``, settle the launcher and the work folder.
 
@@ -80,8 +93,7 @@ def load_config(args: argparse.Namespace) -> Config:
     check_file(args.config, 'config')
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -115,6 +127,14 @@ def build_runner(cfg: Config, allow_partial: bool = False) -> Runner:
         check_file(cfg.load_from, 'checkpoint')
     if cfg.launcher != 'none' and get_device() == 'cpu':
         join_cpu_processes(cfg)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    try:
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    except ValueError as error:
+        if 'Cannot infer the rule' not in str(error):
+            raise
+        fail(
+            f'default_hooks.checkpoint.save_best: {error} '
+            "Set default_hooks.checkpoint.rule='greater' (or 'less')"
+        )
     runner.register_hook(StartingPointHook(allow_partial))
     return runner

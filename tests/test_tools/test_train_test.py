@@ -258,6 +258,15 @@ def test_errors_of_train(home, fails):
     (home / 'odd.py').write_text("optim_wrapper = dict(type='OddWrapper')\n")
     fails('train', home / 'odd.py', '--auto-scale-lr', words=['base_batch_size', 'odd.py'])
     fails('train', home / 'odd.py', '--amp', words=['OddWrapper', 'OptimWrapper'])
+    for option in ('param_scheduler.1.milestones.0=3', 'train_cfg.max_epochs.x=3'):
+        (home / 'list.py').write_text(
+            'param_scheduler = [dict(), dict(milestones=[2])]\ntrain_cfg = dict(max_epochs=2)\n'
+        )
+        options = ['--cfg-options', option]
+        fails('train', home / 'list.py', *options, words=[f'{option} does not fit', "='[1,2]'"])
+    options = ['--cfg-options', 'default_hooks.checkpoint.save_best=corloc/mean']
+    words = ['save_best', 'corloc/mean', "checkpoint.rule='greater'"]
+    fails('train', home / 'tiny.py', *options, '--work-dir', home / 'best', words=words)
 
 
 def test_errors_of_test(home, checkpoint, fails):

@@ -61,6 +61,7 @@ PAPER = re.compile(
 PLUMBING = {
     'AlternatingDDP',
     'BFloat16OptimWrapper',
+    'CheckLossHook',
     'LoadWSODProposals',
     'MissedValidationHook',
     'NormalizedAvgPool',
@@ -85,6 +86,7 @@ WITHOUT_TENSORS = {
     'AlternatingFastRCNN',
     'AuxiliaryHead',
     'BFloat16OptimWrapper',
+    'CheckLossHook',
     'MissedValidationHook',
     'PlayerOptimWrapperConstructor',
     'SeedByEpochHook',

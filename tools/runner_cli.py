@@ -24,7 +24,8 @@ def fail(message: str) -> NoReturn:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call ``main``; checkpoints that do not fit, are damaged or hold code end it with one line.
+    """Call ``main``; a training that diverges and checkpoints that do not fit, are damaged or hold
+    code end it with one line.
 
     Processes leave their group at the end, as torch asks. Without it one of two, whose training was
     complete, was once seen to abort while the program ended.
@@ -32,7 +33,7 @@ def run(main: Callable[[], None]) -> None:
     refuse_code()
     try:
         main()
-    except MisfitError as error:
+    except (FloatingPointError, MisfitError) as error:
         fail(str(error))
     except (CheckpointError, pickle.UnpicklingError) as error:
         reason = ' '.join(str(error).split())

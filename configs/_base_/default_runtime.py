@@ -2,4 +2,7 @@ _base_ = 'mmdet::_base_/default_runtime.py'
 
 # num_classes of the heads against the classes of the data set, before the first epoch
 custom_hooks = [dict(type='NumClassCheckHook')]
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))
+default_hooks = dict(
+    checkpoint=dict(max_keep_ckpts=2),
+    check_loss=dict(type='wsl_plugins.CheckLossHook'),
+)

@@ -269,6 +269,16 @@ def test_errors_of_train(home, fails):
     fails('train', home / 'tiny.py', *options, '--work-dir', home / 'best', words=words)
 
 
+def test_a_training_that_diverges(home, fails):
+    (home / 'diverges.py').write_text(
+        "_base_ = 'tiny.py'\n"
+        "default_hooks = dict(check_loss=dict(type='wsl_plugins.CheckLossHook', interval=1))\n"
+        'optim_wrapper = dict(optimizer=dict(lr=1e9), clip_grad=None)\n'
+    )
+    words = ['error: iteration 2: loss ', 'diverged', 'clip_grad']
+    fails('train', home / 'diverges.py', '--work-dir', home / 'diverges', words=words)
+
+
 def test_errors_of_test(home, checkpoint, fails):
     config = home / 'tiny.py'
     fails('test', home / 'absent.py', checkpoint, words=['config not found', 'absent.py'])

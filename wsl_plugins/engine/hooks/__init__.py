@@ -1,8 +1,15 @@
 """Hooks of the training loop."""
 
+from wsl_plugins.engine.hooks.check_loss_hook import CheckLossHook
 from wsl_plugins.engine.hooks.missed_validation_hook import MissedValidationHook
 from wsl_plugins.engine.hooks.seed_by_epoch_hook import SeedByEpochHook
 from wsl_plugins.engine.hooks.sequential_batch_hook import SequentialBatchHook
 from wsl_plugins.engine.hooks.starting_point_hook import StartingPointHook
 
-__all__ = ['MissedValidationHook', 'SeedByEpochHook', 'SequentialBatchHook', 'StartingPointHook']
+__all__ = [
+    'CheckLossHook',
+    'MissedValidationHook',
+    'SeedByEpochHook',
+    'SequentialBatchHook',
+    'StartingPointHook',
+]

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wsl_plugins.models.finite import check_finite_scores
+
 
 def image_bce(
     phi: Tensor,
@@ -29,6 +31,7 @@ def image_bce(
 
     Raises:
         ValueError: unknown reduction, or shapes that differ.
+        FloatingPointError: a score is not finite.
 
     Example:
         >>> image_bce(torch.tensor([[0.5, 0.5]]), torch.tensor([[1, 0]]))
@@ -40,6 +43,7 @@ def image_bce(
         raise ValueError(
             f'image scores {tuple(phi.shape)} and labels {tuple(labels.shape)} differ in shape'
         )
+    check_finite_scores(phi)
     labels = labels.to(torch.float32)
     # float32 and no autocast: binary_cross_entropy is unsafe in half precision
     with torch.autocast(phi.device.type, enabled=False):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from wsl_plugins.models.finite import check_finite_maps
 from wsl_plugins.registry import MODELS
 
 from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
@@ -73,7 +74,12 @@ class RoIVectors(BaseRoIHead):
         return feats.mean(dim=(2, 3)) if feats.dim() == 4 else feats
 
     def training_features(self, x: tuple[Tensor, ...], boxes: Sequence[Tensor]) -> Tensor:
-        """Vectors (R, D) of a step's proposals, behind the drop layer."""
+        """Vectors (R, D) of a step's proposals, behind the drop layer.
+
+        Raises:
+            FloatingPointError: a feature map is not finite.
+        """
+        check_finite_maps(self.pooled_maps(x))
         if self.drop_layer is not None:
             self.drop_layer.start_step()
             if self.drop_layer.level == 'image':

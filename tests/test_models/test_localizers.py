@@ -23,6 +23,7 @@ from wsl_plugins.models.localizers.fsl_head import mask_targets
 from wsl_plugins.models.localizers.localizer_head import normalize_maps
 from wsl_plugins.models.localizers.spg_head import guidance_loss, guidance_masks
 
+from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
 HEADS = {
@@ -163,7 +164,7 @@ def test_erase_by_hand():
 def test_acol_branch_b_sees_erased_features():
     head, feats = ACoLHead(5, 8, erase_threshold=0.4, mid_channels=6), make_feats(2)
     labels = torch.tensor([2, 0])
-    map_a, map_b = head.class_maps(feats[-1], labels)[:2]
+    map_a, map_b = head.class_maps(feats, labels)[:2]
     for n, label in enumerate(labels):
         own = map_a[n, label].detach()
         low, high = own.min(), own.max()
@@ -376,3 +377,35 @@ def test_inserted_layers():
     assert seen[-1].any()
     with pytest.raises(ValueError, match=r"no layer 'backbone.layer3.7': backbone.layer3 has 0, 1"):
         WSOLClassifier(**CLASSIFIER, inserts=[dict(after='backbone.layer3.7', layer=adl)])
+
+
+# what pools by itself, and the option with which it gives maps
+POOLING = [
+    (dict(type='VisionTransformer', arch='deit-tiny'), 192, dict(out_type='featmap')),
+    (dict(type='BEiTViT', arch='deit-tiny'), 192, dict(out_type='featmap')),
+    (dict(type='ConvNeXt', arch='atto'), 320, dict(gap_before_final_norm=False)),
+    (dict(type='TinyViT', arch='5m'), 320, dict(gap_before_final_norm=False)),
+]
+
+
+@pytest.mark.parametrize('name', ['cam', 'acol'])
+@pytest.mark.parametrize('backbone, channels, option', POOLING, ids=lambda x: str(x)[:30])
+def test_backbones_without_maps(backbone, channels, option, name):
+    head = type(HEADS[name]())(5, channels)
+    images, label = torch.rand(1, 3, 224, 224), torch.tensor([1])
+    pooling = MODELS.build({**backbone, 'type': f'mmpretrain.{backbone["type"]}'})
+    (key, value), *_ = option.items()
+    with torch.no_grad(), pytest.raises(ValueError, match=f'{key}={value!r}'):
+        head.localize(pooling(images), label)
+    giving = MODELS.build({**backbone, **option, 'type': f'mmpretrain.{backbone["type"]}'})
+    with torch.no_grad():
+        assert head.localize(giving(images), label)[1].shape[0] == 1
+
+
+def test_other_channels_and_a_pooling_neck():
+    with pytest.raises(ValueError, match=r'in_channels=8, the backbone or neck gives a map of 7'):
+        CAMHead(5, 8)((torch.rand(2, 7, 3, 3),))
+    pooled = MODELS.build(dict(type='mmpretrain.GlobalAveragePooling'))((torch.rand(2, 8, 3, 3),))
+    for head in (CAMHead(5, 8), HEADS['acol'](), HEADS['spg'](), FSLHead(8)):
+        with pytest.raises(ValueError, match='no GlobalAveragePooling as neck'):
+            head(pooled)

@@ -7,6 +7,7 @@ from wsl_plugins.models.localizers.localizer_head import (
     LocalizerHead,
     class_conv,
     gt_labels,
+    last_map,
     normalize_maps,
     pick_maps,
 )
@@ -84,21 +85,24 @@ class ACoLHead(LocalizerHead):
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, C) of branch A."""
-        return self.branch_a(feats[-1]).mean(dim=(2, 3))
+        return self.branch_a(last_map(feats, self.in_channels)).mean(dim=(2, 3))
 
-    def class_maps(self, feats: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def class_maps(
+        self, feats: tuple[Tensor, ...], labels: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Class maps (N, C, h, w) of A and of B, and the labels (N,), predicted if not given."""
-        maps_a = self.branch_a(feats)
+        last = last_map(feats, self.in_channels)
+        maps_a = self.branch_a(last)
         if labels is None:
             labels = maps_a.mean(dim=(2, 3)).argmax(dim=1)
-        erased = erase(feats, pick_maps(maps_a, labels), self.erase_threshold)
+        erased = erase(last, pick_maps(maps_a, labels), self.erase_threshold)
         return maps_a, self.branch_b(erased), labels
 
     def loss(
         self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs
     ) -> dict[str, Tensor]:
         """``loss_a`` and ``loss_b``, the classification losses of both branches."""
-        maps_a, maps_b, _ = self.class_maps(feats[-1], gt_labels(data_samples))
+        maps_a, maps_b, _ = self.class_maps(feats, gt_labels(data_samples))
         return {
             f'loss_{name}': self._get_loss(maps.mean(dim=(2, 3)), data_samples, **kwargs)['loss']
             for name, maps in (('a', maps_a), ('b', maps_b))
@@ -108,6 +112,6 @@ class ACoLHead(LocalizerHead):
         self, feats: tuple[Tensor, ...], labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Logits (N, C) of A and score maps (N, h, w), see :class:`LocalizerHead`."""
-        maps_a, maps_b, labels = self.class_maps(feats[-1], labels)
+        maps_a, maps_b, labels = self.class_maps(feats, labels)
         both = [normalize_maps(pick_maps(maps, labels)) for maps in (maps_a, maps_b)]
         return maps_a.mean(dim=(2, 3)), torch.maximum(*both)

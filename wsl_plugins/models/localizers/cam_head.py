@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from wsl_plugins.models.localizers.localizer_head import LocalizerHead
+from wsl_plugins.models.localizers.localizer_head import LocalizerHead, last_map
 from wsl_plugins.registry import MODELS
 
 
@@ -44,7 +44,7 @@ class CAMHead(LocalizerHead):
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, C)."""
-        return self.fc(feats[-1].mean(dim=(2, 3)))
+        return self.fc(last_map(feats, self.in_channels).mean(dim=(2, 3)))
 
     def localize(
         self, feats: tuple[Tensor, ...], labels: Tensor | None = None

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from wsl_plugins.models.localizers.localizer_head import last_map
 from wsl_plugins.registry import MODELS
 from wsl_plugins.structures import IGNORED
 
@@ -53,7 +54,7 @@ class FSLHead(BaseModule):
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Logits of the saliency map, (N, h, w)."""
-        return self.conv(feats[-1]).squeeze(1)
+        return self.conv(last_map(feats, self.conv.in_channels)).squeeze(1)
 
     def loss(self, feats: tuple[Tensor, ...], data_samples: list[DataSample]) -> dict[str, Tensor]:
         """``loss``: mean over the valid pixels; cells count by their share of valid pixels."""

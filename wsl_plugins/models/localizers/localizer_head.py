@@ -32,6 +32,27 @@ def pick_maps(class_maps: Tensor, labels: Tensor) -> Tensor:
     return class_maps[torch.arange(len(labels), device=labels.device), labels]
 
 
+def last_map(feats: tuple[Tensor, ...], channels: int) -> Tensor:
+    """The last feature map (N, D, h, w).
+
+    Raises:
+        ValueError: it is no map, or D is not ``channels``.
+    """
+    found = feats[-1]
+    if found.dim() != 4:
+        raise ValueError(
+            f'the head needs a feature map (N, {channels}, h, w), got {tuple(found.shape)}: no '
+            "GlobalAveragePooling as neck; backbones that pool give maps with out_type='featmap' "
+            '(ViT, DeiT, BEiT) or gap_before_final_norm=False (ConvNeXt, HorNet, EdgeNeXt, TinyViT)'
+        )
+    if found.shape[1] != channels:
+        raise ValueError(
+            f'the head has in_channels={channels}, the backbone or neck gives a map of '
+            f'{found.shape[1]} channels {tuple(found.shape)}'
+        )
+    return found
+
+
 def class_conv(in_channels: int, num_classes: int) -> Sequential:
     """1x1 convolution to class maps, initialised as a classifier: normal, std 0.01."""
     return Sequential(

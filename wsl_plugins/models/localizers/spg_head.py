@@ -11,6 +11,7 @@ from wsl_plugins.models.localizers.localizer_head import (
     LocalizerHead,
     class_conv,
     gt_labels,
+    last_map,
     normalize_maps,
     pick_maps,
 )
@@ -138,7 +139,7 @@ class SPGHead(LocalizerHead):
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, C)."""
-        return self.classifier(feats[-1]).mean(dim=(2, 3))
+        return self.classifier(last_map(feats, self.in_channels)).mean(dim=(2, 3))
 
     def upsample(self, maps: Tensor) -> Tensor:
         """(N, 1, h, w) to (N, mask_size, mask_size), bilinear."""
@@ -148,7 +149,7 @@ class SPGHead(LocalizerHead):
         self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs
     ) -> dict[str, Tensor]:
         """``loss_cls``, and ``loss_b1``, ``loss_b2``, ``loss_c`` of the guided branches."""
-        class_maps = self.classifier(feats[-1])
+        class_maps = self.classifier(last_map(feats, self.in_channels))
         losses = self._get_loss(class_maps.mean(dim=(2, 3)), data_samples, **kwargs)
         own = pick_maps(class_maps, gt_labels(data_samples)).unsqueeze(1)
         attention = normalize_maps(self.upsample(own.detach()))
@@ -167,7 +168,7 @@ class SPGHead(LocalizerHead):
         self, feats: tuple[Tensor, ...], labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Logits (N, C) and score maps (N, h, w), see :class:`LocalizerHead`."""
-        class_maps = self.classifier(feats[-1])
+        class_maps = self.classifier(last_map(feats, self.in_channels))
         logits = class_maps.mean(dim=(2, 3))
         labels = logits.argmax(dim=1) if labels is None else labels
         return logits, pick_maps(class_maps, labels)

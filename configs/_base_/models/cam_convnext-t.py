@@ -1,0 +1,25 @@
+# ConvNeXt-T; its last maps have a stride of 32: 7 x 7 cells of an image of 224
+model = dict(
+    type='wsl_plugins.WSOLClassifier',
+    backbone=dict(
+        type='mmpretrain.ConvNeXt',
+        arch='tiny',
+        drop_path_rate=0.1,
+        gap_before_final_norm=False,
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='https://mmassets.onedl.ai/mmclassification/v0/convnext/'
+            'convnext-tiny_32xb128_in1k_20221207-998cf3e9.pth',
+            prefix='backbone.',
+        ),
+    ),
+    head=dict(type='wsl_plugins.CAMHead', in_channels=768),
+)
+optim_wrapper = dict(
+    optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05),
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0,
+        bias_decay_mult=0.0,
+        custom_keys={'head': dict(lr_mult=10)},
+    ),
+)

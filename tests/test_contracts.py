@@ -68,6 +68,7 @@ PLUMBING = {
     'PackWSODInputs',
     'PackWSOLInputs',
     'PlayerOptimWrapperConstructor',
+    'ResumedScheduleHook',
     'SeedByEpochHook',
     'StartingPointHook',
     'TransformWithProposals',
@@ -89,6 +90,7 @@ WITHOUT_TENSORS = {
     'CheckLossHook',
     'MissedValidationHook',
     'PlayerOptimWrapperConstructor',
+    'ResumedScheduleHook',
     'SeedByEpochHook',
     'SequentialBatchHook',
     'StartingPointHook',
@@ -128,6 +130,7 @@ BY_TOOLS = {
     'DumpPredictions',
     'DumpScoreMaps',
     'MissedValidationHook',
+    'ResumedScheduleHook',
     'SeedByEpochHook',
     'StartingPointHook',
 }

@@ -11,6 +11,7 @@ from mmengine.device import get_device
 from runner_cli import build_runner, check_file, fail, load_config, parse_args, run
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+from wsl_plugins.engine.hooks import ResumedScheduleHook
 from wsl_plugins.engine.resuming import latest_complete_checkpoint
 
 from mmdet.utils import setup_cache_size_limit_of_dynamo
@@ -71,7 +72,15 @@ def main() -> None:
         help='continue from CHECKPOINT of a training, or without a value from the latest of the '
         'work folder (from the start when it has none)',
     )
+    parser.add_argument(
+        '--new-schedule',
+        action='store_true',
+        help='with --resume: rates and schedules of the config, moved on to the step that is '
+        'resumed, in place of those of the checkpoint',
+    )
     args = parse_args(parser)
+    if args.new_schedule and not args.resume:
+        fail('--new-schedule goes with --resume')
     setup_cache_size_limit_of_dynamo()
     cfg = load_config(args)
 
@@ -90,6 +99,7 @@ def main() -> None:
 
     runner = build_runner(cfg)
     runner.register_hook(dict(type='wsl_plugins.MissedValidationHook'))
+    runner.register_hook(ResumedScheduleHook(args.new_schedule))
     runner.train()
 
 

@@ -1,5 +1,6 @@
 """tools/train.py, tools/test.py and their launchers, run as commands on a tiny detector."""
 
+import json
 import os
 import pickle
 import re
@@ -172,6 +173,48 @@ def test_resume_from_a_named_checkpoint(home):
     output = succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, '--resume', start))
     assert 'resumed epoch: 1, iter: 3' in output
     assert (work_dir / 'epoch_2.pth').is_file()
+
+
+SCHEDULE = """
+_base_ = 'tiny.py'
+train_cfg = dict(max_epochs={epochs})
+optim_wrapper = dict(optimizer=dict(lr={rate}, weight_decay=1e-4))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=5),
+    dict(type='CosineAnnealingLR', T_max={epochs}, end={epochs}, eta_min={rate} / 100),
+]
+"""
+
+
+def rates(work_dir):
+    """The rate of each step, of the last run."""
+    written = sorted(work_dir.glob('*/vis_data/scalars.json'))[-1].read_text().splitlines()
+    return {r['step']: r['lr'] for r in map(json.loads, written) if 'loss' in r}
+
+
+def test_resume_with_another_schedule(home):
+    """``ResumedScheduleHook``: the checkpoint's, which is told, or that of the config, as if it had
+    been so from the start."""
+    for name, epochs, rate in (('short', 1, 0.01), ('long', 3, 0.002)):
+        (home / f'{name}.py').write_text(SCHEDULE.format(epochs=epochs, rate=rate))
+        succeed(tool('train', home / f'{name}.py', '--work-dir', home / name))
+    resumed = ['train', home / 'long.py', '--resume', home / 'short' / 'epoch_1.pth', '--work-dir']
+    output = succeed(tool(*resumed, home / 'goes_on'))
+    for change in ('initial_lr 0.01 (config: 0.002)', 'CosineAnnealingLR.T_max 1 (config: 3)'):
+        assert change in output
+    assert 'weight_decay' not in output.partition('the checkpoint was trained with')[2][:400]
+    assert 'goes on so, not as the config says' in output
+    assert rates(home / 'goes_on')[9] == pytest.approx(0.01)  # what it was at the old end
+    output = succeed(tool(*resumed, home / 'extended', '--new-schedule'))
+    assert 'goes on as the config says' in output
+    whole = rates(home / 'long')
+    assert rates(home / 'extended') == {step: whole[step] for step in range(4, 10)}
+    bigger = ['--cfg-options', 'train_dataloader.batch_size=3']
+    output = succeed(tool(*resumed, home / 'bigger', *bigger))
+    assert 'an epoch of the checkpoint had 3 steps, now it has 2: iterations are counted' in output
+    assert (
+        'error: --new-schedule goes with --resume' in tool('train', 'a.py', '--new-schedule').stdout
+    )
 
 
 def test_amp_of_several_optimisers(monkeypatch):

@@ -6,6 +6,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from wsl_plugins.models.limited import limited
 from wsl_plugins.registry import MODELS
 
 from .drop_block import check_block_size, expand_blocks
@@ -36,9 +37,9 @@ def draw_concrete(
         tensor([[[[0., 0.]]]])
     """
     # both within the same bounds, so that no noise draws p = 0
-    noise, logits = (x.clamp(1e-6, 1 - 1e-6).logit() for x in (torch.rand_like(probs), probs))
+    noise, logits = (limited(x, 1e-6, 1 - 1e-6).logit() for x in (torch.rand_like(probs), probs))
     # outside no gradient, where it would be subnormal: such numbers slow a CPU down several times
-    relaxed = ((logits + noise) / temperature).clamp(-30, 30)
+    relaxed = limited((logits + noise) / temperature, -30, 30)
     soft = relaxed.sigmoid()
     if rounded:
         return expand_blocks(straight_through(soft), block_size)
@@ -153,7 +154,7 @@ class ConcreteDropBlock(DropLayer):
         logits = self.net(feats.detach())
         probs = (logits if logits.dtype == torch.float64 else logits.float()).sigmoid()
         if self.cap == 'min':
-            probs = probs.clamp(max=self.drop_thr)
+            probs = limited(probs, high=self.drop_thr)
         else:
             probs = probs * self.drop_thr / self.block_size**2
         return probs * self.strength()

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wsl_plugins.models.finite import check_finite_scores
+from wsl_plugins.models.limited import limited
 
 
 def image_bce(
@@ -47,7 +48,7 @@ def image_bce(
     labels = labels.to(torch.float32)
     # float32 and no autocast: binary_cross_entropy is unsafe in half precision
     with torch.autocast(phi.device.type, enabled=False):
-        loss = F.binary_cross_entropy(phi.float().clamp(eps, 1 - eps), labels, reduction='none')
+        loss = F.binary_cross_entropy(limited(phi.float(), eps, 1 - eps), labels, reduction='none')
     if positive_only:
         loss = loss * labels
     return loss.sum(1) if reduction == 'sum' else loss.mean(1)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wsl_plugins.models.limited import limited
 from wsl_plugins.models.losses import image_bce
 from wsl_plugins.models.seg_heads.top_fraction import top_count
 from wsl_plugins.structures import IGNORED
@@ -145,7 +146,7 @@ def segmentation_loss(
     """
     losses = []
     for one, target in zip(maps, targets, strict=True):
-        log = one.float().clamp(min=eps).log()
+        log = limited(one.float(), eps).log()
         total = F.nll_loss(log[None], target[None], ignore_index=IGNORED, reduction='sum')
         losses.append(total / (target != IGNORED).sum().clamp(min=1))
     return torch.stack(losses).mean()

@@ -1,10 +1,17 @@
 """Proposals that come with the images, and how missing ones are to be made."""
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import ConfigDict
 
-from wsl_plugins.apis.proposals import DEFAULT, check_proposals, given_proposals, recipe_of
+from wsl_plugins.apis.proposals import (
+    DEFAULT,
+    check_proposals,
+    given_proposals,
+    other_origin,
+    recipe_of,
+)
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.proposals.recipe import Recipe
 
@@ -71,6 +78,21 @@ def test_recipe_of_unknown_data(tmp_path):
         dataset = ConfigDict(data_root=str(tmp_path), proposal_file=name)
         assert recipe_of(dataset) == DEFAULT
     assert recipe_of(ConfigDict()) == DEFAULT == Recipe('selective_search', dict(mode='fast'), 20)
+
+
+def test_proposals_of_another_origin(tmp_path):
+    meta = dict(method='selective_search', mode='fast', min_side=30, opencv='3.4.18')
+    write(tmp_path / 'p.npz', meta)
+    dataset = ConfigDict(data_root=str(tmp_path), proposal_file='p.npz')
+    said = f'made otherwise than those of {tmp_path / "p.npz"}: '
+    assert other_origin(dataset).endswith(f'{said}OpenCV {cv2.__version__[0]} (there: 3)')
+    assert other_origin(dataset, dict(meta, opencv='3.1.0')) is None
+    assert other_origin(dataset, {}) is None
+    told = other_origin(dataset, dict(method='edge_boxes', min_side=20))
+    assert told.endswith(
+        f'{said}method edge_boxes (there: selective_search), min_side 20 (there: 30)'
+    )
+    assert other_origin(ConfigDict(proposal_file='absent.npz')) is None
 
 
 def test_edge_boxes_need_their_model(tmp_path):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from mmengine.config import ConfigDict
 
@@ -30,10 +31,7 @@ def recipe_of(dataset: ConfigDict) -> Recipe:
     Raises:
         ValueError: They are edge boxes, whose model file is not known here.
     """
-    path = Path(dataset.get('data_root') or '', dataset.get('proposal_file') or '')
-    if path.suffix != '.npz' or not path.is_file():
-        return DEFAULT
-    meta = ProposalFile.load(path).meta
+    path, meta = _file_of(dataset)
     if meta.get('method') not in METHODS:
         return DEFAULT
     if meta['method'] != 'selective_search':
@@ -43,6 +41,45 @@ def recipe_of(dataset: ConfigDict) -> Recipe:
         )
     options = dict(mode=meta.get('mode', 'fast'))
     return Recipe('selective_search', options, meta.get('min_side', 20), meta.get('max_side_input'))
+
+
+def other_origin(dataset: ConfigDict, meta: dict | None = None) -> str | None:
+    """In what proposals were made otherwise than those of a data set.
+
+    OpenCV 5 finds other boxes than OpenCV 4 in the same pixels.
+
+    Args:
+        dataset: See :func:`recipe_of`.
+        meta: Of the file of proposals. Default: they are computed here, by the recipe of the data
+            set.
+
+    Returns:
+        One sentence; None if nothing differs, or it is not known.
+    """
+    path, trained = _file_of(dataset)
+    found = dict(trained, opencv=cv2.__version__) if meta is None else meta
+    found, expected = _origin(found), _origin(trained)
+    differ = [key for key in expected if key in found and found[key] != expected[key]]
+    if not differ:
+        return None
+    listed = ', '.join(f'{key} {found[key]} (there: {expected[key]})' for key in differ)
+    return f'the proposals are made otherwise than those of {path}: {listed}'
+
+
+def _file_of(dataset: ConfigDict) -> tuple[Path, dict]:
+    """Proposal file of a data set, and what it notes: nothing if it is not there."""
+    path = Path(dataset.get('data_root') or '', dataset.get('proposal_file') or '')
+    known = path.suffix == '.npz' and path.is_file()
+    return path, ProposalFile.load(path).meta if known else {}
+
+
+def _origin(meta: dict) -> dict:
+    """What of it decides which boxes are found; of OpenCV's version the first number."""
+    keys = ('method', 'mode', 'min_side', 'max_side_input')
+    found = {key: meta[key] for key in keys if key in meta}
+    if 'opencv' in meta:
+        found['OpenCV'] = str(meta['opencv']).partition('.')[0]
+    return found
 
 
 def given_proposals(given: Given, images: Sequence[str | np.ndarray]) -> list[dict]:

@@ -1,17 +1,20 @@
 """Detectors on one's own images."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 
 from wsl_plugins.apis.images import list_images, read_image
 from wsl_plugins.apis.models import build_model, keep_steps, read_config, step_name
-from wsl_plugins.apis.proposals import Given, check_inside, given_proposals, recipe_of
+from wsl_plugins.apis.proposals import Given, check_inside, given_proposals, other_origin, recipe_of
 from wsl_plugins.evaluation.functional.det_loc import boxes_in_original
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.models.detectors import SDCN
 from wsl_plugins.proposals.recipe import Recipe, propose
 
@@ -73,6 +76,7 @@ class WSODInferencer(DetInferencer):
         cfg.visualizer.pop('vis_backends', None)  # they log training runs
         self._recipe = recipe
         self._proposer = None
+        self._origin_told = False
         super().__init__(cfg, weights, device, palette=palette, show_progress=show_progress)
 
     def _init_model(self, cfg: Config, weights: str | os.PathLike, device: str) -> torch.nn.Module:
@@ -97,6 +101,10 @@ class WSODInferencer(DetInferencer):
         if proposals is not None:
             if not self.needs_proposals:
                 raise ValueError('proposals are given to a model that takes none')
+            if isinstance(proposals, (str, os.PathLike)):
+                proposals = ProposalFile.load(proposals)
+            if isinstance(proposals, ProposalFile):
+                self._say_origin(proposals.meta)
             given = given_proposals(proposals, inputs)
         for start in range(0, len(inputs), batch_size):
             chunk = inputs[start : start + batch_size]
@@ -115,12 +123,21 @@ class WSODInferencer(DetInferencer):
         """Proposals of an image (H, W, 3) uint8 BGR: ``bboxes`` (R, 4) float32 xyxy pixels, and
         ``scores`` (R,) if the method gives some."""
         if self._proposer is None:
-            self._recipe = self._recipe or recipe_of(self.cfg.test_dataloader.dataset)
+            if self._recipe is None:
+                self._recipe = recipe_of(self.cfg.test_dataloader.dataset)
+                self._say_origin()
             self._proposer = self._recipe.proposer()
         recipe = self._recipe
         boxes, scores = propose(image, self._proposer, recipe.min_side, recipe.max_side_input)
         found = dict(bboxes=boxes.astype(np.float32))
         return found if scores is None else {**found, 'scores': scores}
+
+    def _say_origin(self, meta: dict | None = None) -> None:
+        """Once, if proposals are made otherwise than those of the data of the config."""
+        told = None if self._origin_told else other_origin(self.cfg.test_dataloader.dataset, meta)
+        if told:
+            self._origin_told = True
+            print_log(told, 'current', logging.WARNING)
 
     def forward(self, inputs: dict, **kwargs) -> list[DetDataSample]:
         """Predictions, boxes in pixels of the original image even behind a crop."""

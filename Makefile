@@ -7,7 +7,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar o
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow coverage mutation bench docs audit lint format clean
+.PHONY: help setup demo test test-slow behaviours coverage mutation bench docs audit lint format clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ test: setup ## Run the tests (without the slow ones)
 
 test-slow: setup ## Run the slow tests (the commands of the documents: make docs)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m slow --ignore tests/test_runnable_documents.py
+
+behaviours: setup ## Run the tests of docs/behaviours.md, on what we depend on in other libraries (PY=python of another environment)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m '' $$(grep -oE 'tests/[a-z_/]+\.py::[a-z_0-9]+' docs/behaviours.md | sort -u)
 
 coverage: setup ## Run the tests, those of commands too, and report lines and branches of wsl_plugins that none reaches
 	rm -rf work_dirs/coverage

@@ -96,9 +96,13 @@ def test_proposals_of_another_origin(tmp_path):
 
 
 def test_edge_boxes_need_their_model(tmp_path):
-    write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10))
-    with pytest.raises(ValueError, match=r'p\.npz was made by edge_boxes: give the proposals'):
+    write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10, model_sha256='12'))
+    words = r'p\.npz was made by edge_boxes with an edge model: give the proposals'
+    with pytest.raises(ValueError, match=words):
         recipe_of(ConfigDict(data_root=str(tmp_path), proposal_file='p.npz'))
+    write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10, edges='gradient'))
+    recipe = recipe_of(ConfigDict(data_root=str(tmp_path), proposal_file='p.npz'))
+    assert recipe == Recipe('edge_boxes', dict(max_boxes=10))
 
 
 def test_images_that_a_file_lacks(tmp_path):

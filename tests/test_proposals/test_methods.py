@@ -9,6 +9,7 @@ import pytest
 
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.edge_boxes import EdgeBoxes, boxes_from_edges
+from wsl_plugins.proposals.gradient_edges import gradient_edges
 from wsl_plugins.proposals.recipe import Recipe, propose
 from wsl_plugins.proposals.selective_search import SelectiveSearch
 
@@ -81,6 +82,41 @@ def test_edge_boxes_of_a_drawn_outline():
     boxes, scores = boxes_from_edges(edges, orientation, 50)
     assert 0 < len(boxes) == len(scores) <= 50
     assert iou(boxes[scores.argmax()], (30, 20, 100, 80)) > 0.8
+
+
+def test_edge_boxes_without_a_model():
+    boxes, scores = EdgeBoxes(max_boxes=100)(rectangle_image())
+    assert 0 < len(boxes) == len(scores) <= 100
+    assert iou(boxes[scores.argmax()], (40, 30, 110, 90)) > 0.8
+    again, _ = EdgeBoxes(max_boxes=100)(rectangle_image())
+    assert again.tolist() == boxes.tolist()
+    meta = Recipe('edge_boxes', {}).meta()
+    assert meta['edges'] == 'gradient' and 'model_sha256' not in meta
+
+
+def test_gradient_edges_by_hand():
+    """A step between columns 14 and 15 that is twice as strong in green and blue as in red."""
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[:, 15:] = 200, 200, 100
+    edges, direction = gradient_edges(image)
+    assert edges.dtype == direction.dtype == np.float32 and edges.max() == 1
+    assert np.flatnonzero(edges.max(axis=0)).tolist() == [14, 15]
+    assert (direction[edges > 0] == 0).all()
+    turned, direction = gradient_edges(np.ascontiguousarray(image.transpose(1, 0, 2)))
+    np.testing.assert_allclose(turned, edges.T, atol=1e-6)
+    np.testing.assert_allclose(direction[turned > 0], np.pi / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize('size', [(1, 300), (300, 1), (1, 1), (4, 900), (2, 2), (60, 80)])
+@pytest.mark.parametrize('flat', [True, False])
+def test_edge_boxes_of_odd_images(size, flat):
+    image = np.full((*size, 3), 128, np.uint8)
+    if not flat:
+        image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    boxes, scores = EdgeBoxes()(image)
+    assert boxes.shape == (len(scores), 4) and np.isfinite(scores).all()
+    assert (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= [size[1], size[0]]).all()
+    assert not (flat and len(boxes))
 
 
 @pytest.mark.parametrize('text', ['%YAML:1.0\n---\na: 1\n', 'no model', ''])

@@ -163,7 +163,10 @@ def test_images_without_boxes_are_counted(images, tmp_path):
         (['--out', 'p.pkl'], '--out must end in .npz'),
         (['--out', 'p.npz', '--workers', '0'], '--workers must be at least 1'),
         (['--out', 'p.npz', '--min-side', '0'], 'min_side must be at least 1'),
-        (['--out', 'p.npz', '--method', 'edge_boxes'], 'edge_boxes needs --model'),
+        (
+            ['--out', 'p.npz', '--method', 'edge_boxes', '--model', 'm.yml'],
+            'm.yml: no such edge model',
+        ),
         (
             ['--out', 'p.npz', '--model', 'm.yml'],
             '--model is no option of --method',

@@ -29,18 +29,19 @@ def recipe_of(dataset: ConfigDict) -> Recipe:
         The recipe that the file notes; :data:`DEFAULT` if the file is not there or is silent.
 
     Raises:
-        ValueError: They are edge boxes, whose model file is not known here.
+        ValueError: They are edge boxes of a model, whose file is not known here.
     """
     path, meta = _file_of(dataset)
     if meta.get('method') not in METHODS:
         return DEFAULT
-    if meta['method'] != 'selective_search':
+    if 'model_sha256' in meta:
         raise ValueError(
-            f'{path} was made by {meta["method"]}: give the proposals of the images (a file of '
-            "tools/make_proposals.py), or a recipe with the method's model"
+            f'{path} was made by {meta["method"]} with an edge model: give the proposals of the '
+            "images (a file of tools/make_proposals.py), or a recipe with the method's model"
         )
-    options = dict(mode=meta.get('mode', 'fast'))
-    return Recipe('selective_search', options, meta.get('min_side', 20), meta.get('max_side_input'))
+    own = dict(selective_search='mode', edge_boxes='max_boxes')[meta['method']]
+    options = {own: meta[own]} if own in meta else {}
+    return Recipe(meta['method'], options, meta.get('min_side', 20), meta.get('max_side_input'))
 
 
 def other_origin(dataset: ConfigDict, meta: dict | None = None) -> str | None:

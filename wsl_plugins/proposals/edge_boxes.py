@@ -6,18 +6,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from wsl_plugins.proposals.gradient_edges import gradient_edges
 from wsl_plugins.proposals.opencv import require_ximgproc
 
 
 class EdgeBoxes:
     """Boxes that wholly contain many contours, with a score each.
 
-    Edges come from a structured forest (Dollar and Zitnick, ICCV 2013) read from a model file, for
-    example ``testdata/cv/ximgproc/model.yml.gz`` of github.com/opencv/opencv_extra. Other settings
-    are OpenCV's defaults.
+    Edges are gradients of the colours (:func:`.gradient_edges`), or come from a structured forest
+    (Dollar and Zitnick, ICCV 2013) read from a model file, for example
+    ``testdata/cv/ximgproc/model.yml.gz`` of github.com/opencv/opencv_extra. Other settings are
+    OpenCV's defaults.
 
     Args:
-        model: The model file.
+        model: The model file. Default: none, gradients.
         max_boxes: At most this many boxes an image. Default: 2000.
 
     Raises:
@@ -26,20 +28,24 @@ class EdgeBoxes:
         ImportError: OpenCV has no contrib modules.
 
     Example:
-        >>> boxes, scores = EdgeBoxes('model.yml.gz')(cv2.imread('000012.jpg'))
+        >>> boxes, scores = EdgeBoxes()(cv2.imread('000012.jpg'))
     """
 
-    def __init__(self, model: str | Path, max_boxes: int = 2000) -> None:
+    def __init__(self, model: str | Path | None = None, max_boxes: int = 2000) -> None:
+        if max_boxes < 1:
+            raise ValueError(f'max_boxes must be at least 1, got {max_boxes}')
+        ximgproc = require_ximgproc()
+        self._forest = None
+        if model is None:
+            self.parameters = {'max_boxes': max_boxes, 'edges': 'gradient'}
+            return
         model = Path(model)
         if not model.is_file():
             raise FileNotFoundError(f'{model}: no such edge model')
-        if max_boxes < 1:
-            raise ValueError(f'max_boxes must be at least 1, got {max_boxes}')
         digest = hashlib.sha256(model.read_bytes()).hexdigest()
         self.parameters = {'max_boxes': max_boxes, 'model_sha256': digest}
-        ximgproc = require_ximgproc()
         _check_model(model)
-        self._edges = ximgproc.createStructuredEdgeDetection(str(model))
+        self._forest = ximgproc.createStructuredEdgeDetection(str(model))
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Boxes of an image.
@@ -50,10 +56,13 @@ class EdgeBoxes:
         Returns:
             (R, 4) int32 xyxy pixels (x2, y2 exclusive) and (R,) float32 scores.
         """
-        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
-        edges = self._edges.detectEdges(rgb)
-        orientation = self._edges.computeOrientation(edges)
-        thin = self._edges.edgesNms(edges, orientation)
+        if self._forest is None:
+            thin, orientation = gradient_edges(image)
+        else:
+            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
+            edges = self._forest.detectEdges(rgb)
+            orientation = self._forest.computeOrientation(edges)
+            thin = self._forest.edgesNms(edges, orientation)
         return boxes_from_edges(thin, orientation, self.parameters['max_boxes'])
 
 
@@ -87,5 +96,6 @@ def boxes_from_edges(
     boxes, scores = finder.getBoundingBoxes(edges, orientation)
     boxes = np.asarray(boxes, dtype=np.int32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
-    # Without boxes OpenCV still gives one score, NaN.
-    return boxes, np.asarray(scores, dtype=np.float32).reshape(-1)[: len(boxes)]
+    # Without boxes OpenCV still gives one score, NaN, or none at all.
+    scores = np.zeros(0) if scores is None else np.asarray(scores)
+    return boxes, scores.astype(np.float32).reshape(-1)[: len(boxes)]

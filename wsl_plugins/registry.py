@@ -6,8 +6,8 @@ scope prefix, and ``locations`` import the modules that hold the classes. No ``c
 needed.
 
 Example:
-    >>> from mmdet.registry import MODELS
-    >>> sampler = MODELS.build(dict(type='wsl_plugins.OICRSampler'))
+    >>> from mmdet.registry import TASK_UTILS
+    >>> sampler = TASK_UTILS.build(dict(type='wsl_plugins.OICRSampler'))
 """
 
 from mmengine import registry as root

@@ -52,8 +52,10 @@ class WSODInferencer(DetInferencer):
             to a model that takes none, are wrong, or lie outside their image.
 
     Example:
-        >>> detect = WSODInferencer('configs/oicr/oicr_demo.py', 'work_dirs/oicr_demo/epoch_12.pth')
-        >>> detect('data/demo/VOC2007/JPEGImages/000201.jpg')['predictions'][0]['bboxes']
+        >>> weights = 'work_dirs/oicr_demo/epoch_12.pth'
+        >>> detect = WSODInferencer('configs/oicr/oicr_demo.py', weights)  # doctest: +SKIP
+        >>> result = detect('data/demo/VOC2007/JPEGImages/000201.jpg')  # doctest: +SKIP
+        >>> result['predictions'][0]['bboxes']  # doctest: +SKIP
         [[12.0, 30.0, 91.0, 102.0], ...]
     """
 

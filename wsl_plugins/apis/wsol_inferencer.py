@@ -39,8 +39,10 @@ class WSOLInferencer(ImageClassificationInferencer):
 
     Example:
         >>> config = 'configs/wsol/cam/cam_demo.py'
-        >>> locate = WSOLInferencer(config, 'work_dirs/cam_demo/epoch_20.pth')
-        >>> locate('data/wsol_demo/images/test/0.png', threshold=0.3)['predictions'][0]['bbox']
+        >>> weights = 'work_dirs/cam_demo/epoch_20.pth'
+        >>> locate = WSOLInferencer(config, weights)  # doctest: +SKIP
+        >>> result = locate('data/wsol_demo/images/test/0.png', threshold=0.3)  # doctest: +SKIP
+        >>> result['predictions'][0]['bbox']  # doctest: +SKIP
         [34.0, 12.0, 80.0, 61.0]
     """
 

@@ -27,7 +27,8 @@ def refuse_code() -> None:
 
     Example:
         >>> refuse_code()
-        >>> Runner.from_cfg(cfg).train()  # load_from, resume and init_cfg are safe
+        >>> # load_from, resume and init_cfg are safe
+        >>> Runner.from_cfg(cfg).train()  # doctest: +SKIP
     """
     if os.environ.get(ALLOW_CODE, '0') not in ('0', ''):
         return

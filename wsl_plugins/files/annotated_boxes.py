@@ -48,8 +48,10 @@ def fit_boxes(
             none has a pixel in it: they are of other images or in another order.
 
     Example:
-        >>> fit_boxes(np.array([[-9, 5, 30, 25]]), np.array([[60, 40]]), 'a.json', str).boxes
-        array([[ 0.,  5., 30., 25.]])
+        >>> boxes, sizes = np.array([[-9, 5, 30, 25], [2, 3, 9, 8]]), np.array([[60, 40]] * 2)
+        >>> fit_boxes(boxes, sizes, 'a.json', str).boxes
+        array([[ 0.,  5., 30., 25.],
+               [ 2.,  3.,  9.,  8.]])
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     sizes = np.asarray(sizes, np.float64).reshape(-1, 2)

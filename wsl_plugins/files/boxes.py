@@ -19,7 +19,7 @@ def problem_of_scale(boxes: np.ndarray, sizes: np.ndarray | None = None) -> str 
 
     Example:
         >>> problem_of_scale(np.array([[0.1, 0.2, 0.5, 0.9]]))
-        'all boxes lie in 0..1 (largest coordinate: 0.9), pixels are expected: ...'
+        "all boxes lie in 0..1 (largest coordinate: 0.9), pixels are expected: ..."
         >>> problem_of_scale(np.array([[0, 0, 1, 1], [10, 20, 50, 90]])) is None
         True
     """

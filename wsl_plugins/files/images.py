@@ -42,7 +42,7 @@ def find_images(
 
     Example:
         >>> find_images('VOC2007/JPEGImages', 'VOC2007/ImageSets/Main/train.txt')
-        ({'000012': PosixPath('VOC2007/JPEGImages/000012.jpg'), ...}, 0)
+        ({'000012': PosixPath('VOC2007/JPEGImages/000012.jpg')}, 0)
     """
     source, hidden = Path(source), 0
     if source.is_dir():

@@ -26,7 +26,7 @@ def check_bytes(name: str | os.PathLike, size: int, limit: int = TEXT) -> None:
     Example:
         >>> check_bytes('a.json', 3 * 2**30)
         Traceback (most recent call last):
-        ValueError: a.json: holds 3.0 GiB, at most 2.0 GiB are read; ...
+        ValueError: a.json: holds 3 GiB, at most 2 GiB are read; ...
     """
     text = os.environ.get(VARIABLE)
     if text is not None:

@@ -31,7 +31,10 @@ class Place:
         ValueError: The file has been changed since, when the pickle is read.
 
     Example:
-        >>> pickle.loads(pickle.dumps(Place(array))).array
+        >>> import pickle
+        >>> np.save('a.npy', np.arange(3))
+        >>> pickle.loads(pickle.dumps(Place(np.load('a.npy', mmap_mode='r')))).array
+        memmap([0, 1, 2])
     """
 
     def __init__(self, array: np.memmap) -> None:

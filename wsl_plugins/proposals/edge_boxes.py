@@ -28,7 +28,7 @@ class EdgeBoxes:
         ImportError: OpenCV has no contrib modules.
 
     Example:
-        >>> boxes, scores = EdgeBoxes()(cv2.imread('000012.jpg'))
+        >>> boxes, scores = EdgeBoxes()(cv2.imread('VOC2007/JPEGImages/000012.jpg'))
     """
 
     def __init__(self, model: str | Path | None = None, max_boxes: int = 2000) -> None:

@@ -22,7 +22,7 @@ class SelectiveSearch:
         ImportError: OpenCV has no contrib modules.
 
     Example:
-        >>> boxes, _ = SelectiveSearch('fast')(cv2.imread('000012.jpg'))
+        >>> boxes, _ = SelectiveSearch('fast')(cv2.imread('photos/d0/a.jpg'))
     """
 
     def __init__(self, mode: str = 'fast') -> None:

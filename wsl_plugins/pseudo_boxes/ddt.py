@@ -51,9 +51,10 @@ class FeatureSums:
 
     Example:
         >>> sums = FeatureSums(512)
-        >>> for features in batches:  # (N, 512, h, w)
+        >>> for features in torch.rand(2, 4, 512, 14, 14):  # batches (N, 512, h, w)
         ...     sums.update(features)
-        >>> statistics = sums.statistics()
+        >>> sums.statistics().cells
+        1568
     """
 
     def __init__(self, channels: int, device: torch.device | str = 'cpu') -> None:

@@ -25,8 +25,9 @@ def boxes_from_detections(
         ValueError: ``top`` is below 1, or a box or score is not finite.
 
     Example:
+        >>> from wsl_plugins.files.formats.detection_files import read_results_pickle
         >>> images = read_results_pickle('work_dirs/mist/train.pkl')
-        >>> boxes_from_detections(images, classes).save('mist_boxes.json')
+        >>> boxes_from_detections(images, {0: 'cat', 1: 'dog'}).save('mist_boxes.json')
     """
     if top < 1:
         raise ValueError(f'top must be at least 1, got {top}')

@@ -34,7 +34,8 @@ def boxes_from_score_maps(
 
     Example:
         >>> metadata = WSOLMetadata.load('data/wsol_metadata/CUB', 'train-weaksup')
-        >>> boxes_from_score_maps('work_dirs/cam/maps', metadata, {}, 0.2).save('cam.json')
+        >>> classes = {0: 'Black_footed_Albatross'}
+        >>> boxes_from_score_maps('work_dirs/cam/maps', metadata, classes, 0.2).save('cam.json')
     """
     if not 0 <= threshold < 1:
         raise ValueError(f'threshold of score maps must be in [0, 1), got {threshold}')

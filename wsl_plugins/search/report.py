@@ -187,8 +187,8 @@ def kendall_tau(a: dict[int, float], b: dict[int, float]) -> float:
         ValueError: They share fewer than two trials.
 
     Example:
-        >>> kendall_tau({0: 10, 1: 20, 2: 30}, {0: 1, 1: 3, 2: 2})
-        0.3333333333333333
+        >>> kendall_tau({0: 10, 1: 20, 2: 30}, {0: 1, 1: 2, 2: 3})
+        1.0
     """
     shared = sorted(a.keys() & b.keys())
     if len(shared) < 2:

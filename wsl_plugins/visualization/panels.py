@@ -44,7 +44,12 @@ def detection_panels(
         each, a gap to its right.
 
     Example:
-        >>> picture = detection_panels(image, sample, [], classes=('cat', 'dog'))
+        >>> one = InstanceData(bboxes=torch.tensor([[2.0, 3, 30, 40]]), labels=torch.tensor([1]))
+        >>> found = InstanceData(scores=torch.tensor([0.9]), **one)
+        >>> sample = DetDataSample(gt_instances=one, pred_instances=found)
+        >>> image = np.zeros((50, 80, 3), np.uint8)
+        >>> detection_panels(image, sample, [], classes=('cat', 'dog')).shape
+        (178, 488, 3)
     """
     zoom = -(-min_width // image.shape[1])
     image = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)

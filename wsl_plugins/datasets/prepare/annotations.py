@@ -40,7 +40,8 @@ def read_coco(path: Path, images: Path, with_boxes: bool = False) -> Source:
             asked for and missing.
 
     Example:
-        >>> source = read_coco(Path('coco/instances_train2017.json'), Path('coco/train2017'))
+        >>> source = read_coco(
+        ...     Path('data/coco/annotations/instances_train2017.json'), Path('data/coco/train2017'))
     """
     objects = coco_objects(path, with_boxes)
     check_there(list(objects), images, path)

@@ -33,7 +33,7 @@ def read_csv(
         ValueError: The file is wrong, an image is not there, or two names mean one.
 
     Example:
-        >>> source = read_csv(Path('birds/labels.csv'), Path('birds/photos'))
+        >>> source = read_csv(Path('owls.csv'), Path('owls'))
     """
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file of image labels')

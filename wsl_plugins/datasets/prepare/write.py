@@ -64,8 +64,9 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
             image has a proposal, and then nothing is left in ``out``.
 
     Example:
-        >>> train = read_csv(Path('labels.csv'), Path('photos'))
-        >>> plan = Plan('detector', Path('data/birds'), Path('configs'))
+        >>> from wsl_plugins.datasets.prepare.csv_labels import read_csv
+        >>> train = read_csv(Path('owls.csv'), Path('owls'))  # 60 images
+        >>> plan = Plan('localizer', Path('data/owls'), Path('configs'))
         >>> prepare(train, None, plan).images
         (48, 12)
     """

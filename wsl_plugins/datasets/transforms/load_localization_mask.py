@@ -25,7 +25,7 @@ class LoadLocalizationMask(BaseTransform):
 
     Example:
         >>> results = dict(img=np.zeros((3, 4, 3)), gt_boxes=np.array([[1, 0, 2, 1]]))
-        >>> LoadLocalizationMask()(results)['gt_seg_map'].sum()
+        >>> int(LoadLocalizationMask()(results)['gt_seg_map'].sum())
         4
     """
 

@@ -26,8 +26,8 @@ def read_cub(root: Path) -> Source:
         ValueError: A line is wrong, or an image has no entry.
 
     Example:
-        >>> len(read_cub(Path('data/CUB_200_2011')).train)
-        5994
+        >>> read_cub(Path('data/CUB_200_2011')).train[0].image_id
+        '001.Black_footed_Albatross/Black_Footed_Albatross_0009_34.jpg'
     """
     paths = _table(root / 'images.txt', 1)
     split = _table(root / 'train_test_split.txt', 1)

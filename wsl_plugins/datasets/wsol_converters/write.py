@@ -81,7 +81,10 @@ def write_metadata_root(
         ValueError: An argument is out of range; or a split has no image or is wrong.
 
     Example:
-        >>> write_metadata_root(Path('data/wsol_metadata/CUB'), read_cub(root), fullsup=5)
+        >>> from wsl_plugins.datasets.wsol_converters.voc import read_voc
+        >>> source = read_voc(Path('data/VOCdevkit/VOC2007'), 'trainval', 'test')
+        >>> write_metadata_root(Path('data/wsol_metadata/VOC'), source)
+        {'train-weaksup': 1, 'test': 1}
     """
     if fullsup < 0:
         raise ValueError(f'--fullsup must not be negative, got {fullsup}')

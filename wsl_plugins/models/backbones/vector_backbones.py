@@ -65,7 +65,7 @@ class AuxInceptionV3(InceptionV3):
         kwargs: ``dropout`` (default 0.5) and ``init_cfg`` of mmpretrain's ``InceptionV3``.
 
     Example:
-        >>> [x.shape[1] for x in AuxInceptionV3().train()(torch.rand(2, 3, 299, 299))]
+        >>> [x.shape[1] for x in AuxInceptionV3()(torch.rand(2, 3, 299, 299))]
         [768, 2048]
     """
 

@@ -20,7 +20,12 @@ def check_players(
         ValueError: the second player does not hold exactly the parameters of ``module``.
 
     Example:
-        >>> check_players(optim_wrapper, model, 'drop_layer', 'roi_head.drop_layer')
+        >>> from mmengine.optim import OptimWrapper
+        >>> model = nn.ModuleDict(dict(body=nn.Linear(4, 3), drop_layer=nn.Linear(3, 1)))
+        >>> two = {
+        ...     name: OptimWrapper(torch.optim.SGD(part.parameters(), lr=0.1))
+        ...     for name, part in (('detector', model.body), ('player', model.drop_layer))}
+        >>> check_players(OptimWrapperDict(**two), model, 'player', 'drop_layer')
     """
     names = list(optim_wrapper.keys()) if isinstance(optim_wrapper, OptimWrapperDict) else []
     if sorted(names) != sorted(['detector', player]):

@@ -24,7 +24,7 @@ class NormalizedAvgPool(BaseModule):
 
     Example:
         >>> NormalizedAvgPool(scale=5)(torch.rand(4, 512, 4, 4)).norm(dim=1)
-        tensor([5., 5., 5., 5.])
+        tensor([5.0000, 5.0000, 5.0000, 5.0000])
     """
 
     def __init__(self, scale: float, dropout: float = 0.0) -> None:

@@ -27,6 +27,8 @@ class QualityBBoxHead(Shared2FCBBoxHead):
     Logs ``loss_quality`` beside the losses of ``Shared2FCBBoxHead``.
 
     Example:
+        >>> from mmengine.registry import init_default_scope
+        >>> init_default_scope('mmdet')  # as the runner does
         >>> head = QualityBBoxHead(in_channels=8, num_classes=1)
         >>> head(torch.rand(2, 8, 7, 7))[0].shape  # one class, background, quality
         torch.Size([2, 3])

@@ -19,6 +19,7 @@ def test_texts_come_back(texts, block, monkeypatch):
     assert len(found) == len(texts) and list(found) == texts
     assert [found[i] for i in range(len(texts))] == texts
     assert [found[-i - 1] for i in range(len(texts))] == texts[::-1]
+    assert (found[1:], found[::-1]) == (texts[1:], texts[::-1])
     assert list(pickle.loads(pickle.dumps(found))) == texts
     for wrong in (len(texts), -len(texts) - 1):
         with pytest.raises(IndexError):

@@ -64,9 +64,10 @@ docs: setup ## Build the site into work_dirs/site; run the commands that the doc
 audit: setup ## Report known vulnerabilities of the installed packages (never fails)
 	@$(PY) .ci/audit.py
 
-lint: setup ## Check style and format
+lint: setup ## Check style, format and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 format: setup ## Mend style and format
 	$(PY) -m ruff check --fix .

@@ -59,7 +59,8 @@ def softnms(
     below ``min_score`` are dropped.
     """
     areas = (boxes[:, 2:] - boxes[:, :2] + offset).prod(1)
-    scores, alive, kept = scores.clone(), torch.arange(len(boxes)), []
+    scores, alive = scores.clone(), torch.arange(len(boxes))
+    kept: list[Tensor] = []
     while len(alive):
         best = alive[scores[alive].argmax()]
         dets[len(kept)] = torch.cat([boxes[best], scores[best].view(1)])

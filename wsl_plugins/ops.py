@@ -54,7 +54,7 @@ def _mend_earlier_imports() -> None:
     ]
     transformer = sys.modules.get('mmcv.cnn.bricks.transformer')
     if transformer is not None:
-        early.append((transformer, *['MultiScaleDeformableAttention'] * 2))
+        early.append((transformer, *(('MultiScaleDeformableAttention',) * 2)))
     if early:
         import mmcv.ops
         from mmcv.ops import merge_cells

@@ -154,11 +154,12 @@ def _path(image: str) -> str:
 
 
 def _of_file(file: ProposalFile, images: Sequence[str | np.ndarray]) -> list[dict]:
-    if any(isinstance(image, np.ndarray) for image in images):
+    paths = [image for image in images if not isinstance(image, np.ndarray)]
+    if len(paths) < len(images):
         raise ValueError(f'{file.name}: an image given as an array has no name to be found by')
-    ids = ids_of(file, [_path(image) for image in images])
+    ids = ids_of(file, [_path(image) for image in paths])
     found = []
-    for image, i in zip(images, ids, strict=True):
+    for image, i in zip(paths, ids, strict=True):
         if i is None:
             raise ValueError(f'{file.name}: no proposals for image {Path(image).stem!r} ({image})')
         found.append(dict(bboxes=file.boxes_of(i)))

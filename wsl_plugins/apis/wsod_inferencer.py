@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from wsl_plugins.apis.proposals import Given, check_inside, given_proposals, oth
 from wsl_plugins.evaluation.functional.det_loc import boxes_in_original
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.models.detectors import SDCN
-from wsl_plugins.proposals.recipe import Recipe, propose
+from wsl_plugins.proposals.recipe import Proposer, Recipe, propose
 
 from mmdet.apis import DetInferencer
 from mmdet.registry import DATASETS
@@ -77,13 +78,13 @@ class WSODInferencer(DetInferencer):
         cfg.visualizer = cfg.get('visualizer') or dict(type='DetLocalVisualizer')
         cfg.visualizer.pop('vis_backends', None)  # they log training runs
         self._recipe = recipe
-        self._proposer = None
+        self._proposer: Proposer | None = None
         self._origin_told = False
         super().__init__(cfg, weights, device, palette=palette, show_progress=show_progress)
 
     def _init_model(self, cfg: Config, weights: str | os.PathLike, device: str) -> torch.nn.Module:
         model = build_model(cfg, weights, device)
-        meta = model.dataset_meta
+        meta = cast(dict, model.dataset_meta)
         if 'classes' not in meta:
             dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, lazy_init=True))
             meta.update({k: v for k, v in dataset.metainfo.items() if k in ('classes', 'palette')})
@@ -113,7 +114,7 @@ class WSODInferencer(DetInferencer):
             batch = []
             for number, item in enumerate(chunk, start):
                 image = read_image(item)
-                results = dict(img=image)
+                results: dict = dict(img=image)
                 if given:
                     check_inside(given[number]['bboxes'], item, image.shape[1::-1])
                 if self.needs_proposals:
@@ -124,13 +125,12 @@ class WSODInferencer(DetInferencer):
     def propose(self, image: np.ndarray) -> dict:
         """Proposals of an image (H, W, 3) uint8 BGR: ``bboxes`` (R, 4) float32 xyxy pixels, and
         ``scores`` (R,) if the method gives some."""
-        if self._proposer is None:
-            if self._recipe is None:
-                self._recipe = recipe_of(self.cfg.test_dataloader.dataset)
-                self._say_origin()
-            self._proposer = self._recipe.proposer()
+        if self._recipe is None:
+            self._recipe = recipe_of(self.cfg.test_dataloader.dataset)
+            self._say_origin()
         recipe = self._recipe
-        boxes, scores = propose(image, self._proposer, recipe.min_side, recipe.max_side_input)
+        proposer = self._proposer = self._proposer or recipe.proposer()
+        boxes, scores = propose(image, proposer, recipe.min_side, recipe.max_side_input)
         found = dict(bboxes=boxes.astype(np.float32))
         return found if scores is None else {**found, 'scores': scores}
 

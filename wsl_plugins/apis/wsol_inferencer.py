@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from mmengine.config import Config
@@ -57,9 +58,10 @@ class WSOLInferencer(ImageClassificationInferencer):
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             network = build_model(cfg, weights, device or get_device())
             network._config = cfg
-            super().__init__(network, classes=network.dataset_meta.get('classes'))
+            meta = cast(dict, network.dataset_meta)
+            super().__init__(network, classes=meta.get('classes'))
         for module in (network, getattr(network, 'head', None)):
-            if hasattr(module, 'map_label'):
+            if module is not None and hasattr(module, 'map_label'):
                 module.map_label = 'pred'
         self.show_progress = show_progress
 

@@ -105,7 +105,8 @@ def load_fitting(
         of 2 needed weights: 1 missing weight: bias | 1 unexpected weight: x
     """
     needed = needs(model.state_dict() if needed is None else needed)
-    left, problems, other_shapes = {}, [], []
+    left: dict = {}
+    problems, other_shapes = [], []
     handle = model.register_load_state_dict_post_hook(
         lambda module, keys: left.update(missing=set(keys.missing_keys), more=keys.unexpected_keys)
     )

@@ -124,10 +124,11 @@ def convert(
     takers: dict[str, str] = {}
     for key, common in layout.rename(list(source)).items():
         names = ((rule.apply(common), rule) for rule in layout.rules)
-        name, rule = next(((n, r) for n, r in names if n in shapes), (None, None))
-        if name is None:
+        found = next(((n, r) for n, r in names if n is not None and n in shapes), None)
+        if found is None:
             result.unused[key] = 'no place in the model'
             continue
+        name, rule = found
         weight = rule.change(source[key])
         if weight.shape != shapes[name]:
             problem = f'{tuple(weight.shape)} does not fit {name} {tuple(shapes[name])}'

@@ -140,7 +140,7 @@ def weights_in(content: Any, path: str | os.PathLike) -> Checkpoint:
             others = {key: value for key, value in content.items() if key != name}
             content = content[name]
             break
-    weights = {}
+    weights: dict[str, Tensor] = {}
     for key, value in content.items():
         if isinstance(value, np.ndarray) and value.dtype.kind in 'biuf':
             value = torch.from_numpy(value.copy())
@@ -151,4 +151,4 @@ def weights_in(content: Any, path: str | os.PathLike) -> Checkpoint:
         )
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     meta = others.pop('meta', None)
-    return Checkpoint(weights, others, meta if isinstance(meta, Mapping) else {})
+    return Checkpoint(weights, others, dict(meta) if isinstance(meta, Mapping) else {})

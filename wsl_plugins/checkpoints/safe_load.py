@@ -39,7 +39,7 @@ class _Skipped:
         pass
 
 
-SKIPPED = [(_Skipped, name) for name in TRAINING_STATE]
+SKIPPED: list[Callable | tuple[Callable, str]] = [(_Skipped, name) for name in TRAINING_STATE]
 
 
 def load_torch(

@@ -35,7 +35,7 @@ class CheckedCOCO(COCO):
         annotation_file: str,
         tests: bool,
         folder: str | None = None,
-        warn: Callable[[str], None] = len,
+        warn: Callable[[str], object] = len,
     ) -> None:
         super().__init__()
         self.name = annotation_file
@@ -50,7 +50,7 @@ class CheckedCOCO(COCO):
                 self._fit_boxes(warn)
         self.createIndex()
 
-    def _look_at_images(self, folder: str | None, warn: Callable[[str], None]) -> None:
+    def _look_at_images(self, folder: str | None, warn: Callable[[str], object]) -> None:
         """Images must be there; sizes that are missing are read from them."""
         rows = self.dataset['images']
         if folder is not None:
@@ -66,7 +66,7 @@ class CheckedCOCO(COCO):
             row.update(width=width, height=height)
         warn(f'{count} {UNSIZED}')
 
-    def _fit_boxes(self, warn: Callable[[str], None]) -> None:
+    def _fit_boxes(self, warn: Callable[[str], object]) -> None:
         """Boxes inside their images, counted."""
         rows = self.dataset['annotations']
         sizes = {row['id']: size_of(row) for row in self.dataset['images']}

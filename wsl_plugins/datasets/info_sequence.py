@@ -1,6 +1,7 @@
 """Data infos that are made when they are asked for."""
 
 from collections.abc import Callable, Sequence
+from typing import overload
 
 import numpy as np
 
@@ -31,6 +32,10 @@ class InfoSequence(Sequence[dict]):
     def __len__(self) -> int:
         return len(self.rows)
 
+    @overload
+    def __getitem__(self, index: int) -> dict: ...
+    @overload
+    def __getitem__(self, index: slice) -> 'InfoSequence': ...
     def __getitem__(self, index: int | slice) -> 'dict | InfoSequence':
         if isinstance(index, slice):
             return InfoSequence(self.rows[index], self.make)

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
@@ -72,6 +73,7 @@ class PseudoBoxDetDataset(BaseDetDataset):
     """
 
     METAINFO = dict(classes=('object',), palette=[(220, 20, 60)])
+    data_list: Any  # a list while mmdet adds proposals, else an InfoSequence
 
     def __init__(
         self,

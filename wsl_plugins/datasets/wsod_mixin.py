@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from os.path import splitext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from mmengine.logging import print_log
@@ -18,8 +19,13 @@ from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.garbage import not_collected
 from wsl_plugins.files.mapped import is_mapped
 
+if TYPE_CHECKING:
+    from mmdet.datasets import BaseDetDataset as Host
+else:
+    Host = object
 
-class WSODMixin:
+
+class WSODMixin(Host):
     """Image labels from annotations, proposals from a file, no boxes in training.
 
     Put it before a :class:`mmdet.datasets.BaseDetDataset` among the base classes. A data info has
@@ -55,8 +61,7 @@ class WSODMixin:
             image or no box at all.
     """
 
-    image_folder: str = ''
-    """Folder that :meth:`image_id` starts from, with "/"; '' if it is unknown."""
+    proposal_file: str  # of mmdet
 
     def __init__(self, *args, keep_difficult: bool = True, **kwargs) -> None:
         self.keep_difficult = keep_difficult
@@ -68,7 +73,7 @@ class WSODMixin:
         """Read and check annotations and proposals; of several processes one of each machine does,
         and all of them must call it (:func:`.sharing.once_per_machine`)."""
         if not self._fully_initialized:
-            vars(self).update(once_per_machine(self._read))
+            self.__dict__.update(once_per_machine(self._read))
 
     def _read(self) -> dict:
         """What reading changes, of this object."""
@@ -147,7 +152,7 @@ class WSODMixin:
         if not data_list:
             raise ValueError(f'{self.ann_file}: no image is left')
         if self.proposals is not None:
-            self._check_proposals(data_list)
+            self._check_proposals(self.proposals, data_list)
         return data_list
 
     def get_data_info(self, idx: int) -> dict:
@@ -162,6 +167,11 @@ class WSODMixin:
             if self.proposals.scores is not None:
                 data_info['proposals']['scores'] = self.proposals.scores_of(image)
         return data_info
+
+    @property
+    def image_folder(self) -> str:
+        """Folder that :meth:`image_id` starts from, with "/"; '' if it is unknown."""
+        return ''
 
     def image_id(self, data_info: dict) -> str:
         """Path of an image below :attr:`image_folder`, without suffix."""
@@ -192,11 +202,11 @@ class WSODMixin:
         self._warn(f'{"left out" if drop else "kept"} {what}')
         return labelled if drop else data_list
 
-    def _check_proposals(self, data_list: list[dict]) -> None:
+    def _check_proposals(self, proposals: ProposalFile, data_list: list[dict]) -> None:
         images = [self.image_id(info) for info in data_list]
         sizes = np.array([(info['width'], info['height']) for info in data_list])
         ids, empty = fitting_ids(
-            self.proposals, images, self.image_folder.rstrip('/'), sizes, self.ann_file
+            proposals, images, self.image_folder.rstrip('/'), sizes, self.ann_file
         )
         for info, image, proposal_id in zip(data_list, images, ids, strict=True):
             if proposal_id != image:

@@ -107,7 +107,7 @@ class WSODVOCDataset(WSODMixin, CheckedVOC):
             if name not in self.cat2label:
                 self._other_classes[name] += 1
                 continue
-            instance = dict(bbox_label=self.cat2label[name], ignore_flag=int(difficult))
+            instance: dict = dict(bbox_label=self.cat2label[name], ignore_flag=int(difficult))
             if box is not None:
                 x1, y1, x2, y2 = box
                 instance['bbox'] = [x1 - first, y1 - first, x2 - first + 1, y2 - first + 1]

@@ -43,7 +43,7 @@ def latest_complete_checkpoint(folder: str | os.PathLike) -> tuple[str | None, l
         others += [path for pattern in PATTERNS for path in first.parent.glob(pattern)]
     others = sorted(set(others), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     candidates = [first, *(p for p in others if p != first)] if noted else others
-    passed = []
+    passed: list[str] = []
     for path in candidates:
         problem = what_is_damaged(path)
         if problem is None:

@@ -44,7 +44,7 @@ class SubBatched:
         self.shadowed = vars(owner).get(name)
         self.paths = {module: found for found, module in owner.named_modules(prefix=path)}
         self.sub_batch_size = sub_batch_size
-        self.kept = None  # rois that keep their activations: one sub-batch
+        self.kept: int | None = None  # rois that keep their activations: one sub-batch
         self.to_measure = {False, True} if sub_batch_size == 'auto' else set()  # grad modes
         self.memory_budget = memory_budget
         self.discard = discard

@@ -62,7 +62,7 @@ def fit_boxes(
     limits = np.tile(np.where(sizes > 0, sizes, np.inf), 2)
     leaves = ((boxes < -BORDER) | (boxes > limits + BORDER)).any(axis=1)
     fitted = np.clip(boxes, 0, limits)
-    good = (fitted[:, 2:] - fitted[:, :2] >= SIDE).all(axis=1)
+    good = np.all(fitted[:, 2:] - fitted[:, :2] >= SIDE, axis=1)
     for wrong, most, what in (
         (~good, len(boxes) - 1, 'have no pixel in their image'),
         (leaves, len(boxes) / 2, 'leave their image'),

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def read_npz(
                 raise ValueError(f'lacks {missing}, has {sorted(members)[:20]}')
             wanted = [name for name in (*needed, *optional) if name in members]
             check_bytes('it', sum(members[name].file_size for name in wanted), ARRAYS)
-            found = {}
+            found: dict[str, np.ndarray] = {}
             for name in wanted:
                 info = members[name]
                 stays = name in mapped and info.compress_type == zipfile.ZIP_STORED
@@ -112,7 +112,7 @@ def read_npz(
         raise ValueError(f'{path}: cannot be read as an .npz archive: {error}') from error
 
 
-def _header(file: BinaryIO, size: int) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, whether the first index runs fastest, and type of the array in ``size`` bytes."""
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
@@ -125,7 +125,7 @@ def _header(file: BinaryIO, size: int) -> tuple[tuple[int, ...], bool, np.dtype]
     return shape, fortran, dtype
 
 
-def _array(file: BinaryIO) -> np.ndarray:
+def _array(file: IO[bytes]) -> np.ndarray:
     """The array of a file whose header was looked at."""
     file.seek(0)
     return check_text(np.lib.format.read_array(file, allow_pickle=False))

@@ -18,9 +18,10 @@ def files_below(folder: str | os.PathLike) -> tuple[list[Path], list[Path]]:
         >>> files_below('photos')
         ([PosixPath('photos/d0/a.jpg')], [PosixPath('photos/d0/.ipynb_checkpoints/a.jpg')])
     """
-    shown, hidden = [], []
+    shown: list[Path] = []
+    hidden: list[Path] = []
     seen = set()
-    for parent, folders, names in os.walk(folder, onerror=_stop, followlinks=True):
+    for parent, folders, names in os.walk(os.fspath(folder), onerror=_stop, followlinks=True):
         place = os.stat(parent)
         if (place.st_dev, place.st_ino) in seen:
             folders.clear()

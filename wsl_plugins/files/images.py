@@ -132,4 +132,4 @@ def _wanted(paths: dict[str, Path], source: Path, ids_file: str | Path) -> dict[
             f'{source}: {len(missing)} of {len(wanted)} images of {ids_file} are missing, '
             f'the first: {missing[0]!r}'
         )
-    return {path: paths[path] for path in found}
+    return {path: paths[path] for path in found if path is not None}

@@ -2,14 +2,15 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
-from json.decoder import WHITESPACE
 from typing import Any, TextIO
 
 from wsl_plugins.files.garbage import not_collected
 from wsl_plugins.files.limits import checked_file
 
 CHUNK = 2**20  # characters that are read at once
+_SPACE = re.compile(r'[ \t\n\r]*')
 
 
 def read_json_rows(path: str | os.PathLike, takers: Mapping[str, Callable[[Any], None]]) -> Any:
@@ -109,7 +110,8 @@ class _Reader:
     def peek(self) -> str:
         """The next character that is no white space; nothing at the end of the file."""
         while True:
-            self.place = WHITESPACE.match(self.text, self.place).end()
+            if space := _SPACE.match(self.text, self.place):
+                self.place = space.end()
             if self.place < len(self.text) or not self.more():
                 return self.text[self.place : self.place + 1]
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 from PIL import Image
 
@@ -115,7 +116,7 @@ def size_of_file(path: str | os.PathLike) -> Size | str | None:
         return f'is too large: {error}'
     except (OSError, SyntaxError, ValueError):
         return None
-    pixels = read_pixels(path)
+    pixels = read_pixels(Path(path))
     return None if pixels is None else pixels.shape[1::-1]
 
 
@@ -139,7 +140,7 @@ def checked_sizes(
         sizes = list(pool.map(size_of_file, paths))
     problems = map(problem_of_size, paths, sizes, noted)
     raise_problems(where, [problem for problem in problems if problem])
-    return sizes, sum(size is None for size in noted)
+    return cast(list[Size], sizes), sum(size is None for size in noted)
 
 
 def problem_of_size(path: Path, size: Size | str | None, noted: Size | None) -> str | None:

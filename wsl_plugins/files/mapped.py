@@ -5,7 +5,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class Place:
     """
 
     def __init__(self, array: np.memmap) -> None:
+        assert array.filename is not None  # it has one, as it is a map
         self.array = array
         self.version = _version(array.filename)
 
@@ -61,7 +62,7 @@ def _version(path: str | os.PathLike) -> tuple[int, int, int]:
 def map_member(
     path: str | os.PathLike,
     info: zipfile.ZipInfo,
-    file: BinaryIO,
+    file: IO[bytes],
     shape: tuple[int, ...],
     fortran: bool,
     dtype: np.dtype,
@@ -99,7 +100,8 @@ def parts(array: np.ndarray, limits: np.ndarray) -> Iterator[np.ndarray]:
     for start, end in pairwise(limits.tolist()):
         yield np.array(array[start:end])
         if is_mapped(array) and hasattr(mmap, 'MADV_DONTNEED'):
-            array.base.madvise(mmap.MADV_DONTNEED)
+            base: Any = array.base
+            base.madvise(mmap.MADV_DONTNEED)
 
 
 def even_limits(rows: int) -> np.ndarray:

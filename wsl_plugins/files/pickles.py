@@ -12,8 +12,8 @@ import pickle
 import pickletools
 import re
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO, SupportsIndex, cast
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class _ArrayType:
 class Array(np.ndarray):
     """An array that looks at its state before it takes it."""
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: Any) -> None:
         _, shape, kind, fortran, content = state
         shape, dtype = tuple(map(int, shape)), kind.dtype
         count = math.prod(shape)
@@ -74,10 +74,11 @@ class Array(np.ndarray):
             raise ValueError(f'a damaged array of shape {shape}')
         if items != count or (not dtype.hasobject and len(content) != count * dtype.itemsize):
             raise ValueError(f'an array of shape {shape} with {items} elements')
-        super().__setstate__((1, shape, dtype, bool(fortran), content))
+        checked: Any = (1, shape, dtype, bool(fortran), content)
+        super().__setstate__(checked)
         check_text(self)
 
-    def __reduce_ex__(self, protocol: int) -> tuple:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple:
         return np.asarray(self).__reduce_ex__(protocol)  # pickled again, it is a plain array
 
 
@@ -94,7 +95,7 @@ def _scalar(kind: _Dtype, content: bytes | str) -> np.generic:
     return check_text(np.frombuffer(content, kind.dtype, 1))[0]
 
 
-def _frombuffer(content: bytes, kind: _Dtype, shape: tuple, order: str) -> np.ndarray:
+def _frombuffer(content: bytes, kind: _Dtype, shape: tuple, order: Any) -> np.ndarray:
     return check_text(np.frombuffer(content, kind.dtype)).reshape(shape, order=order)
 
 
@@ -184,7 +185,8 @@ def _check_claims(file: BinaryIO, size: int) -> None:
     if not size:
         raise EOFError('the file is empty')
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        for opcode, argument, position in pickletools.genops(content):
+        operations: Iterable[tuple[Any, Any, Any]] = pickletools.genops(cast(BinaryIO, content))
+        for opcode, argument, position in operations:
             if opcode.name in _PLACES and not 0 <= argument <= position:
                 raise ValueError(f'place {argument} at byte {position}')
             if opcode.name == 'FRAME' and argument > size - position:

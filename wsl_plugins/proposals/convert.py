@@ -3,6 +3,7 @@
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,8 @@ def read_any(
         result = ProposalFile.load(path)
         check_scale(result)
     else:
-        known, sizes = None if ids is None else ImageNames.from_ids(ids), {}
+        known = None if ids is None else ImageNames.from_ids(ids)
+        sizes: dict = {}
         if ann is not None:
             known, sizes = read_images(ann)
         with file_errors(path, 'file of proposals'):
@@ -88,7 +90,8 @@ def _read(path: Path, ids: list[str] | None) -> ForeignProposals:
 
 
 def _canonical(found: ForeignProposals, names: list[str]) -> ProposalFile:
-    boxes, scores, flat, repeated = {}, {}, 0, 0
+    scores: dict[str, Any] = {}
+    boxes, flat, repeated = {}, 0, 0
     for name, number in sorted(zip(names, range(len(names)), strict=True)):
         image_boxes = found.corners(number)
         if not np.isfinite(image_boxes).all():

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,14 +29,15 @@ class EdgeBoxes:
         ImportError: OpenCV has no contrib modules.
 
     Example:
-        >>> boxes, scores = EdgeBoxes()(cv2.imread('VOC2007/JPEGImages/000012.jpg'))
+        >>> boxes, scores = EdgeBoxes()(cv2.imread('photos/d0/a.jpg'))
     """
 
     def __init__(self, model: str | Path | None = None, max_boxes: int = 2000) -> None:
         if max_boxes < 1:
             raise ValueError(f'max_boxes must be at least 1, got {max_boxes}')
         ximgproc = require_ximgproc()
-        self._forest = None
+        self._forest: Any = None  # of OpenCV
+        self.max_boxes = max_boxes
         if model is None:
             self.parameters = {'max_boxes': max_boxes, 'edges': 'gradient'}
             return
@@ -63,7 +65,7 @@ class EdgeBoxes:
             edges = self._forest.detectEdges(rgb)
             orientation = self._forest.computeOrientation(edges)
             thin = self._forest.edgesNms(edges, orientation)
-        return boxes_from_edges(thin, orientation, self.parameters['max_boxes'])
+        return boxes_from_edges(thin, orientation, self.max_boxes)
 
 
 def _check_model(model: Path) -> None:

@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -119,7 +120,8 @@ def _make_shards(
             mininterval=0.2 if sys.stderr.isatty() else 10,
         ) as bar:
             for path, members in todo.items():
-                boxes, scores, broken = {}, {}, {}
+                boxes, broken = {}, {}
+                scores: Any = {}
                 for image_id in members:
                     boxes_or_problem, image_scores = next(results)
                     if isinstance(boxes_or_problem, str):
@@ -143,7 +145,7 @@ def _make_shards(
 
 def _cores() -> int:
     """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def _start_worker(recipe: Recipe) -> None:
@@ -155,7 +157,8 @@ def _start_worker(recipe: Recipe) -> None:
 
 def _end_with_parent() -> None:
     """Without this, workers would wait for ever for a parent that was killed."""
-    multiprocessing.parent_process().join()
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
     os._exit(1)
 
 

@@ -1,6 +1,7 @@
 """OpenCV with its contrib modules, or a clear message."""
 
 from types import ModuleType
+from typing import Any
 
 import cv2
 
@@ -12,7 +13,7 @@ def require_ximgproc() -> ModuleType:
         ImportError: This OpenCV was built without the contrib modules; the message gives the
             command that mends it.
     """
-    ximgproc = getattr(cv2, 'ximgproc', None)
+    ximgproc: Any = getattr(cv2, 'ximgproc', None)
     if hasattr(ximgproc, 'segmentation') and hasattr(ximgproc, 'createEdgeBoxes'):
         return ximgproc
     raise ImportError(

@@ -10,7 +10,10 @@ from wsl_plugins.proposals.boxes import canonicalise
 from wsl_plugins.proposals.edge_boxes import EdgeBoxes
 from wsl_plugins.proposals.selective_search import SelectiveSearch
 
-METHODS = {'selective_search': SelectiveSearch, 'edge_boxes': EdgeBoxes}
+METHODS: dict[str, type[SelectiveSearch] | type[EdgeBoxes]] = {
+    'selective_search': SelectiveSearch,
+    'edge_boxes': EdgeBoxes,
+}
 Proposer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
 
@@ -46,7 +49,7 @@ class Recipe:
                 f'got {self.max_side_input}'
             )
 
-    def proposer(self) -> Proposer:
+    def proposer(self) -> SelectiveSearch | EdgeBoxes:
         """A new proposer; its ``parameters`` identify it."""
         return METHODS[self.method](**self.options)
 

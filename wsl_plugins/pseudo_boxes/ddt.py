@@ -58,7 +58,7 @@ class FeatureSums:
     """
 
     def __init__(self, channels: int, device: torch.device | str = 'cpu') -> None:
-        options = dict(dtype=torch.float64, device=device)
+        options: dict = dict(dtype=torch.float64, device=device)
         self.cells = torch.zeros((), **options)
         self.total = torch.zeros(channels, **options)
         self.outer = torch.zeros(channels, channels, **options)

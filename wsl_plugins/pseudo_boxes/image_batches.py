@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -102,7 +102,7 @@ def read_batches(
             yield _collect(*waiting.popleft())
 
 
-def with_progress(batches: Iterable[ImageBatch], images: int) -> Iterator[ImageBatch]:
+def with_progress(batches: Iterable[ImageBatch], images: int) -> Generator[ImageBatch, None, None]:
     """The batches, with a progress bar over so many images in the first process."""
     world = get_world_size()
     with tqdm(

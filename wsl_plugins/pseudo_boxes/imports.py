@@ -16,6 +16,7 @@ Coordinates are pixels of the original image from 0.
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -140,7 +141,7 @@ def _read_c2am(path: Path) -> Rows:
 
 def _read_coco(content: COCOFile) -> Rows:
     return [
-        (image.file_name, list(item.box), item.score)
+        (image.file_name, list(item.box or ()), item.score)
         for image in content.images
         for item in image.objects
     ]
@@ -166,7 +167,7 @@ def _numbers(values: object, where: str) -> list[float]:
     return [_number(value, where) for value in values]
 
 
-def _number(value: object, where: str) -> float:
+def _number(value: Any, where: str) -> float:
     try:
         return float(value)
     except (OverflowError, TypeError, ValueError) as error:

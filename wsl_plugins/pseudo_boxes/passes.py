@@ -38,7 +38,7 @@ def learn_statistics(
     """First pass: statistics over the images of all processes; None if none can be read."""
     sums = FeatureSums(features.channels, features.device)
     for batch in batches:
-        if batch.ids:
+        if batch.images is not None:
             sums.update(features(batch.images))
     sums.all_reduce()
     if int(sums.cells) == 0:
@@ -69,7 +69,7 @@ def find_boxes(
     own: dict = dict(images={}, broken={})
     for batch in batches:
         own['broken'].update(batch.broken)
-        if not batch.ids:
+        if batch.images is None or statistics is None:
             continue
         heat = heat_maps(features(batch.images), statistics).cpu().numpy()
         for image_id, size, mask in zip(batch.ids, batch.sizes, heat > 0, strict=True):

@@ -1,5 +1,6 @@
 """After the trials: choose once, and close the search."""
 
+from operator import attrgetter
 from typing import IO, Any
 
 from optuna.trial import TrialState
@@ -57,7 +58,7 @@ def _choose(study: Study) -> dict[str, Any]:
     converged = converged_trials(study)
     if not converged:
         raise ValueError(f'{study.folder}: nothing to choose: {status_line(study)}')
-    best = max(converged, key=lambda trial: trial.value)  # the first of equals
+    best = max(converged, key=attrgetter('value'))  # the first of equals
     where = study.trial_folder(best.number)
     choice = {
         'trial': best.number,

@@ -4,9 +4,13 @@ import fcntl
 import os
 import socket
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal, overload
 
 
+@overload
+def take_lock(path: Path, wait: Literal[True]) -> IO: ...
+@overload
+def take_lock(path: Path, wait: bool = False) -> IO | None: ...
 def take_lock(path: Path, wait: bool = False) -> IO | None:
     """Open and lock a file; None when another process holds it (unless ``wait``).
 
@@ -43,7 +47,8 @@ class JournalLock:
 
     def release(self) -> None:
         """Let others have it."""
-        self.file.close()
+        if self.file is not None:
+            self.file.close()
 
 
 def lock_folder(where: Path, doing: str) -> IO:

@@ -4,7 +4,9 @@ import csv
 import io
 import os
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from optuna.trial import TrialState
@@ -64,9 +66,11 @@ def summarise(folder: str | os.PathLike) -> Summary:
     """
     study = Study.open(folder)
     converged = converged_trials(study)
-    scores = {trial.number: trial.value for trial in converged}
-    done = {trial.number: trial.value for trial in study.trials(TrialState.COMPLETE)}
-    best = max(converged, key=lambda trial: trial.value, default=None)
+    scores: dict[int, Any] = {trial.number: trial.value for trial in converged}
+    done: dict[int, Any] = {
+        trial.number: trial.value for trial in study.trials(TrialState.COMPLETE)
+    }
+    best = max(converged, key=attrgetter('value'), default=None)
     test = study.folder / 'test.json'
     return Summary(
         label=study.info['method'],
@@ -75,7 +79,7 @@ def summarise(folder: str | os.PathLike) -> Summary:
         failed=len(study.trials(TrialState.FAIL)),
         scores=scores,
         not_converged={n: score for n, score in done.items() if n not in scores},
-        best=best and best.params,
+        best=None if best is None else best.params,
         test=read_json(test)['score'] if test.is_file() else None,
     )
 

@@ -4,6 +4,7 @@ Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVP
 """
 
 from dataclasses import replace
+from typing import Any
 
 from .overrides import dicts_of_type
 from .parameters import Parameter
@@ -20,7 +21,7 @@ _COMMON = (
     Parameter('lr', 'optim_wrapper.optimizer.lr', 1e-5, 1.0, log=True),
     Parameter('score_map_size', 'model.backbone.score_map_size', choices=(14, 28)),
 )
-_PIECES = {
+_PIECES: dict[str, tuple[Any, ...]] = {
     'HideAndSeek': (
         'HaS',
         Parameter('has_drop_rate', 'HideAndSeek:drop_rate'),

@@ -5,7 +5,7 @@ import os
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import optuna
 from optuna.storages import JournalStorage
@@ -188,4 +188,4 @@ def _storage(storage: str | None, folder: Path) -> str | JournalStorage:
         return storage
     path = Path(storage or folder / 'trials.journal')
     lock = JournalLock(path.with_name(f'{path.name}.flock'))
-    return JournalStorage(JournalFileBackend(str(path), lock))
+    return JournalStorage(JournalFileBackend(str(path), cast(Any, lock)))

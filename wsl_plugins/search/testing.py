@@ -95,7 +95,8 @@ def analyse_test(
     if not path.is_file():
         raise ValueError(f'{folder}: no test.json: `test` comes before the analysis')
     kept, metric = read_json(path), study.info['metric']
-    fullsup, test = {}, {}
+    fullsup: dict[int, Any] = {}
+    test = {}
     for trial in converged_trials(study):
         fullsup[trial.number] = trial.value
         if trial.number == kept['trial'] and not study.info['proxy']:

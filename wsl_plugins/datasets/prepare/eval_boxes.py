@@ -38,7 +38,8 @@ def keep_boxes(source: Source, classes: list[str], own_class: bool) -> None:
         'boxes for evaluation',
         lambda number: f'image {rows[number][0].image_id!r}',
     )
-    kept, lost, inside = [], Counter(), iter(zip(fitted.boxes.tolist(), fitted.good, strict=True))
+    kept, lost = [], Counter[str]()
+    inside = iter(zip(fitted.boxes.tolist(), fitted.good, strict=True))
     for image in source.images:
         boxes = []
         for box, (corners, good) in zip(image.boxes, inside):  # noqa: B905 (goes on)

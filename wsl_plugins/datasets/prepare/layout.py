@@ -22,8 +22,10 @@ def write_annotations(path: Path, named: dict[str, LabelledImage], classes: list
         classes (list[str]): Names of the classes; ids count from 1.
     """
     number = {name: index for index, name in enumerate(classes, 1)}
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for image_id, (name, image) in enumerate(named.items(), 1):
+        assert image.size is not None  # the images have been read
         width, height = image.size
         images.append(dict(id=image_id, file_name=name, width=width, height=height))
         rows = [_annotation(box, number) for box in image.boxes] or [
@@ -81,7 +83,7 @@ def write_metadata(
                 root / folder,
                 list(images),
                 {image_id: classes.index(image.labels[0]) for image_id, image in images.items()},
-                {image_id: image.size for image_id, image in images.items()},
+                {image_id: image.size for image_id, image in images.items() if image.size},
                 boxes,
             )
         )

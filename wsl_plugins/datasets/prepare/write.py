@@ -102,17 +102,17 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
     clear(plan)
     for split, images in named.items():
         link_images(images, plan.out / 'images' / split)
-    boxes, without = 0, [0, 0]
+    boxes, without = 0, dict.fromkeys(SPLITS, 0)
     if plan.task == 'localizer':
         write_metadata(plan.out / 'metadata', named, classes)
     else:
         for split, images in named.items():
             write_annotations(plan.out / 'annotations' / f'{split}.json', images, classes)
-        for number, (split, images) in enumerate(named.items()):
+        for split, images in named.items():
             paths = {Path(name).stem: image.path for name, image in images.items()}
             file = plan.out / f'proposals_{split}.npz'
             found = generate(paths, recipe, file, plan.workers).counts
-            boxes, without[number] = boxes + int(found.sum()), int((found == 0).sum())
+            boxes, without[split] = boxes + int(found.sum()), int((found == 0).sum())
             if split == 'train' and not boxes:
                 remove(plan, proposals=True)
                 with suppress(OSError):  # a link to a folder stays
@@ -127,14 +127,14 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
         {name: (found[0][name], found[1][name]) for name in classes},
         counts,
         boxes,
-        tuple(without),
+        (without['train'], without['test']),
         train.left_out + test.left_out,
         train.noted + test.noted,
     )
 
 
 def _no_proposals(images: list[LabelledImage], side: int) -> str:
-    small = sum(min(image.size) < side for image in images)
+    small = sum(image.size is not None and min(image.size) < side for image in images)
     return (
         f'none of {len(images)} training images has a proposal, a detector has nothing to learn '
         f'from: {small} images are smaller than {side} pixels, the least side of a proposal; use '

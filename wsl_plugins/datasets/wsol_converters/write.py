@@ -141,7 +141,7 @@ def _metadata(folder: Path, images: list[LabelledImage], located: bool) -> WSOLM
         folder,
         [image.image_id for image in images],
         {image.image_id: image.label for image in images},
-        {image.image_id: image.size for image in images} if known else {},
+        {image.image_id: image.size for image in images if image.size} if known else {},
         {image.image_id: np.array(image.boxes) for image in images} if located else {},
     )
 

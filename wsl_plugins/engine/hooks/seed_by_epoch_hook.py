@@ -50,7 +50,7 @@ class SeedByEpochHook(Hook):
         broadcast_object_list(seed)
         self.seed = seed[0]
         for sampler in (loader.sampler, getattr(loader.batch_sampler, 'sampler', None)):
-            if hasattr(sampler, 'seed'):
+            if sampler is not None and hasattr(sampler, 'seed'):
                 sampler.seed = self.seed
         self.items = SeededItems(loader.dataset, self.seed)
         loader.dataset.__getitems__ = self.items

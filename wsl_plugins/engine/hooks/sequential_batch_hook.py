@@ -88,8 +88,8 @@ class SequentialBatchHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Replace the method of the runner's model; one line in the log says how."""
-        self.attach(runner.model)
-        method, size = self.method, self.method.sub_batch_size
+        method = self.attach(runner.model)
+        size = method.sub_batch_size
         how = 'chosen at the first input' if size == 'auto' else f'of {size} rois'
         print_log(
             f'SequentialBatchHook: {type(method.owner).__name__}.{method.name} runs in '
@@ -110,11 +110,11 @@ class SequentialBatchHook(Hook):
         """Put the method back."""
         self.detach()
 
-    def attach(self, model: nn.Module) -> None:
+    def attach(self, model: nn.Module) -> SubBatched:
         """Replace the method of ``model``, a detector or a wrapper around it."""
         self.detach()
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-            model = model.module
+            model = model.get_submodule('module')
         size = self.sub_batch_size
         if size == 'auto' and self.memory_budget is None and not next(model.parameters()).is_cuda:
             size = SUB_BATCH_SIZE
@@ -128,9 +128,9 @@ class SequentialBatchHook(Hook):
         if self.target is None and name == '_bbox_forward':
             shared = owner.with_mask and owner.share_roi_extractor
             discard = () if shared else ('bbox_feats',)
-        self.method = SubBatched(
-            owner, name, path.rpartition('.')[0], size, self.memory_budget, discard
-        )
+        place = path.rpartition('.')[0]
+        self.method = SubBatched(owner, name, place, size, self.memory_budget, discard)
+        return self.method
 
     def detach(self) -> None:
         """Put the method back, if it was replaced."""

@@ -48,7 +48,7 @@ class PlayerOptimWrapperConstructor:
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
         """Optimisers of ``model``, which may be wrapped for distributed training."""
-        model = model.module if is_model_wrapper(model) else model
+        model = model.get_submodule('module') if is_model_wrapper(model) else model
         owner: dict[int, str] = {}
         rest = None
         for player, cfg in self.players.items():

@@ -65,7 +65,8 @@ def level_boxes(
         level; index (L,) of each level's box of largest contour area (the first among equals).
     """
     height, width = image.shape
-    rects, firsts, largest = [], [], []
+    rects: list[Sequence[int]] = []
+    firsts, largest = [], []
     x0, y0, x1, y1 = 0, 0, width, height  # exclusive ends
     for level in levels:
         firsts.append(len(rects))
@@ -90,7 +91,9 @@ def level_boxes(
 
 
 def threshold_ious(
-    score_map: np.ndarray, gt_boxes: np.ndarray, thresholds: Sequence[float] = THRESHOLDS
+    score_map: np.ndarray,
+    gt_boxes: np.ndarray,
+    thresholds: np.ndarray | Sequence[float] = THRESHOLDS,
 ) -> np.ndarray:
     """IoU of a map's boxes with the object they fit best, at every threshold.
 

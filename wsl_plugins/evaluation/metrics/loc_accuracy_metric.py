@@ -1,6 +1,7 @@
 """Top-1, Top-5 and GT-known Loc as an evaluator of a test run."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ class LocAccuracy(BaseMetric):
             raise ValueError(f'topk must be numbers of at least 1, got {topk}')
         if size < 1:
             raise ValueError(f'size must be at least 1, got {size}')
-        self.thresholds = THRESHOLDS if threshold == 'best' else [threshold]
+        self.thresholds: Any = THRESHOLDS if threshold == 'best' else [threshold]
         self.iou = iou
         self.topk = topk
         self.size = size

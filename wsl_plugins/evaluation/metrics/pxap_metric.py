@@ -1,6 +1,7 @@
 """PxAP as an evaluator of a test run."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -60,4 +61,4 @@ class PxAP(BaseMetric):
     def compute_metrics(self, results: list[tuple[bool, np.ndarray]]) -> dict[str, float]:
         """PxAP in percent."""
         warn_of_flat_maps([flat for flat, _ in results])
-        return {'PxAP': pixel_ap(sum(part.astype(np.int64) for _, part in results))}
+        return {'PxAP': pixel_ap(reduce(np.add, (part.astype(np.int64) for _, part in results)))}

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ class SegMapMetric(BaseMetric):
                 logger='current',
                 level=logging.WARNING,
             )
-        ious = 100 * class_ious(sum(counts))
+        ious = 100 * class_ious(reduce(np.add, counts))
         names = [*self.dataset_meta['classes'], 'background']
         rows = [['', 'IoU'], *([n, f'{v:.1f}'] for n, v in zip(names, ious, strict=True))]
         print_log('\n' + AsciiTable(rows).table, logger='current')

@@ -6,7 +6,7 @@ one, whose names are told apart in small and capital letters alike.
 
 import math
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wsl_plugins.files.problems import raise_problems
 from wsl_plugins.files.tables import (
@@ -97,7 +97,7 @@ def _columns(heading: list[str], where: str) -> list[int]:
             f'{where}: no columns of corners, such as x0, y0, x1, y1 or xmin, ymin, xmax, ymax: '
             f'got {quoted(heading)}'
         )
-    columns = [find_column(heading, IMAGE_NAMES, where)]
+    columns: list[Any] = [find_column(heading, IMAGE_NAMES, where)]
     columns += [find_column(heading, ((name,),), where) for name in corners]
     score = find_column(heading, (('score',), ('confidence',)), where)
     return columns if score is None else [*columns, score]

@@ -18,6 +18,7 @@ Ours are xyxy pixels from 0, x2 and y2 exclusive (width = x2 - x1). So a ``.mat`
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class ForeignProposals:
     end: str
     scores_from: str | None = None
     not_read: list[str] = field(default_factory=list)
-    images: list[object] = field(default_factory=list)
+    images: list[Any] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
     scores: list[np.ndarray] = field(default_factory=list)
 
@@ -148,7 +149,7 @@ class ForeignProposals:
         return boxes + (np.array([0, 0, 1, 1]) * (self.end == 'inclusive') - self.first)
 
 
-def check_total(values: Iterable[object], path: Path) -> None:
+def check_total(values: Iterable[Any], path: Path) -> None:
     """What all images have together: one array may stand for many of them."""
     sizes = (4 * len(v) if isinstance(v, (list, tuple)) else np.size(v) for v in values)
     check_bytes(path, 8 * sum(sizes), ARRAYS)

@@ -93,14 +93,17 @@ class LabelRows:
                 self.table.left_out['rows without a label'] += 1
                 continue
             given = split_cell(cells[label], separator)
-            present = True if confidence is None else bit_of(cells[confidence], self.separator)
+            column, sure = (
+                ('', '1') if confidence is None else (self.heading[confidence], cells[confidence])
+            )
+            present = bit_of(sure, self.separator)
             if not all(given):
                 self._wrong(line, f'image {image!r} has no label, got {cells[label]!r}')
             elif present is None:
                 self._wrong(
                     line,
-                    f'{self.heading[confidence]} of image {image!r} must be 1 (there) or 0 '
-                    f'(verified to be absent), got {cells[confidence]!r}',
+                    f'{column} of image {image!r} must be 1 (there) or 0 (verified to be absent), '
+                    f'got {sure!r}',
                 )
             elif present:
                 self._add(line, image, given, objects or confidence is not None)

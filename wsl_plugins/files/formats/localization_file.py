@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def read_labels(
     Raises:
         ValueError: An image lacks them, or they are not different class numbers.
     """
-    labels = {image_id: predictions.get(image_id, {}).get('labels') for image_id in image_ids}
+    labels: dict[str, Any] = {i: predictions.get(i, {}).get('labels') for i in image_ids}
     _complain(path, 'labels', labels, _are_labels)
     return labels
 

@@ -5,6 +5,7 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -151,7 +152,7 @@ class ProposalFile:
         The bytes depend on the content alone, not on the time. They are not compressed, so that
         they can be mapped.
         """
-        arrays = {'ids': self.ids, 'offsets': self.offsets, 'boxes': self.boxes}
+        arrays: dict[str, Any] = {'ids': self.ids, 'offsets': self.offsets, 'boxes': self.boxes}
         if self.scores is not None:
             arrays['scores'] = self.scores
         arrays['meta'] = np.array(json.dumps(self.meta, sort_keys=True))

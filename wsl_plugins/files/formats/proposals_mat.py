@@ -90,7 +90,7 @@ def read_mcg_folder(folder: Path) -> ForeignProposals:
         if not found.images and 'scores' in data:
             found.scores_from = 'scores'
         scores = data.get('scores')
-        total += 8 * (boxes.size + np.size(scores))
+        total += 8 * (boxes.size + (1 if scores is None else scores.size))
         check_bytes(folder, total, ARRAYS)
         found.add(os.fspath(path.relative_to(folder).with_suffix('')), boxes, scores)
         more |= set(variables) - {'boxes', 'scores'}

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,7 +57,8 @@ class PseudoBoxFile:
             boxes=sum(counts),
             images_without_boxes=counts.count(0),
         )
-        images, annotations = [], []
+        images: list[dict] = []
+        annotations: list[dict] = []
         for number, (image_id, (width, height)) in enumerate(self.sizes.items(), 1):
             images.append(dict(id=number, file_name=image_id, width=width, height=height))
             rows = zip(
@@ -96,8 +97,11 @@ class PseudoBoxFile:
         ids = list(arrays.image_ids)
         starts = starts_of(arrays.rows, len(ids)).tolist()
         spans = list(zip(ids, starts[:-1], starts[1:], strict=True))
-        columns = (arrays.boxes, arrays.labels, arrays.scores)
-        parts = ({i: column[first:end] for i, first, end in spans} for column in columns)
+
+        def of_images(column: np.ndarray) -> dict[str, np.ndarray]:
+            return {i: column[first:end] for i, first, end in spans}
+
+        parts = of_images(arrays.boxes), of_images(arrays.labels), of_images(arrays.scores)
         sizes = dict(zip(ids, map(tuple, arrays.sizes.tolist()), strict=True))
         return cls(sizes, *parts, arrays.classes, arrays.info)
 
@@ -105,7 +109,7 @@ class PseudoBoxFile:
     def from_rows(
         cls,
         sizes: dict[str, tuple[int, int]],
-        rows: dict[str, Sequence[tuple]],
+        rows: Mapping[str, Sequence[tuple]],
         classes: dict[int, str],
         info: dict,
     ) -> 'PseudoBoxFile':

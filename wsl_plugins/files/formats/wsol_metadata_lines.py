@@ -95,8 +95,8 @@ def read_localization(
                 problems.append(f'{where}: {trouble}')
             else:
                 rows.append(row)
-                boxes.extend(box)
-        elif trouble := _problem_of_masks(*fields[1:], first=image_id not in masks):
+                boxes.extend(box or ())
+        elif trouble := _problem_of_masks(fields[1], fields[2], image_id not in masks):
             problems.append(f'{where}: {trouble}')
         else:
             before = masks.get(image_id, MaskPaths((), fields[2] or None))

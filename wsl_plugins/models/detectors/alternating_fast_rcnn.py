@@ -58,7 +58,7 @@ class AlternatingFastRCNN(FastRCNN):
         return self.alternate(self, data, optim_wrapper)
 
     def alternate(
-        self, forward_model: BaseModel | nn.Module, data: dict, optim_wrapper: OptimWrapperDict
+        self, forward_model: BaseModel, data: dict, optim_wrapper: OptimWrapperDict
     ) -> dict[str, Tensor]:
         """The two steps; ``forward_model`` is this detector or its DDP wrapper."""
         check_players(optim_wrapper, self, 'drop_layer', 'roi_head.drop_layer')

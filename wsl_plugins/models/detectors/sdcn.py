@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
 from mmengine.structures import PixelData
-from torch import Tensor, nn
+from torch import Tensor
 
 from wsl_plugins.models.detectors.players import check_players
 from wsl_plugins.models.roi_heads import SDCNRoIHead
@@ -202,7 +202,7 @@ class SDCN(FastRCNN):
         return self.alternate(self, data, optim_wrapper)
 
     def alternate(
-        self, forward_model: BaseModel | nn.Module, data: dict, optim_wrapper: OptimWrapperDict
+        self, forward_model: BaseModel, data: dict, optim_wrapper: OptimWrapperDict
     ) -> dict[str, Tensor]:
         """The two steps; ``forward_model`` is this detector or its DDP wrapper."""
         check_players(optim_wrapper, self, 'classifier', 'classifier')

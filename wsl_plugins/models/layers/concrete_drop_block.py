@@ -66,7 +66,7 @@ class _DropProbability(BaseModule):
         self.relu = nn.ReLU(inplace=True)
         self.logit = nn.Conv2d(in_channels, 1, 1)
         nn.init.normal_(self.logit.weight, std=1e-3)
-        nn.init.constant_(self.logit.bias, bias)
+        nn.init.constant_(self.logit.get_parameter('bias'), bias)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type == 'cpu':  # convolutions take half of the time in this layout

@@ -119,7 +119,7 @@ class BoxRegressionHead(BaseModule):
         """Boxes (N, 4) float32: x, y, w, h in 0..1."""
         return self.regressor(self.vectors(feats)).float().sigmoid()
 
-    def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
+    def forward(self, feats: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
         """Boxes (N, 4), see :meth:`regress`."""
         return self.regress(feats)
 

@@ -1,5 +1,7 @@
 """Centre baseline: the score map of an image nobody has looked at."""
 
+from collections.abc import Sequence
+
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor
@@ -9,7 +11,7 @@ from wsl_plugins.registry import MODELS
 from mmpretrain.structures import DataSample
 
 
-def center_gaussian(size: tuple[int, int]) -> Tensor:
+def center_gaussian(size: Sequence[int]) -> Tensor:
     """exp(-(x^2 + y^2) / 2) with x, y from -1 to 1 over the pixels' centres: (H, W).
 
     Example:

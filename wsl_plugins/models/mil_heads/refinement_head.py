@@ -135,8 +135,10 @@ class RefinementHead(BaseModule):
         )
         if deltas is not None:
             losses['loss_bbox'] = [
-                self.bbox_loss(part, *bag)
-                for part, *bag in zip(deltas.split(counts), boxes, targets, strict=True)
+                self.bbox_loss(part, proposals, target)
+                for part, proposals, target in zip(
+                    deltas.split(counts), boxes, targets, strict=True
+                )
             ]
         return {name: torch.stack(values).mean() for name, values in losses.items()}
 

@@ -86,7 +86,7 @@ class WSDDNHead(BaseModule):
         super().__init__(init_cfg=init_cfg or dict(type='Normal', layer='Linear', std=0.01))
         self.num_classes = num_classes
         self.with_background = with_background
-        self.loss_args = dict(reduction=reduction, positive_only=positive_only, eps=eps)
+        self.loss_args: dict = dict(reduction=reduction, positive_only=positive_only, eps=eps)
         columns = num_classes + int(with_background)
         self.fc_cls = nn.Linear(in_channels, columns)
         self.fc_det = nn.Linear(in_channels, columns)

@@ -1,6 +1,7 @@
 """MIST's pseudo labels: several diverse high-scoring proposals per class."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,7 +12,11 @@ from wsl_plugins.registry import TASK_UTILS
 
 from .base import PseudoLabelSampler, box_ious
 
-_ROUNDING = {'floor': math.floor, 'ceil': math.ceil, 'round': round}
+_ROUNDING: dict[str, Callable[[float], int]] = {
+    'floor': math.floor,
+    'ceil': math.ceil,
+    'round': round,
+}
 
 
 @TASK_UTILS.register_module()

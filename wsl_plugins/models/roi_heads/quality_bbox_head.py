@@ -1,7 +1,8 @@
 """R-CNN head with the quality of its box beside the class (OLN-style)."""
 
+from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from wsl_plugins.registry import MODELS
 
@@ -36,7 +37,7 @@ class QualityBBoxHead(Shared2FCBBoxHead):
 
     def __init__(self, *args, loss_quality: dict | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.fc_cls = MODELS.build(
+        self.fc_cls: nn.Linear = MODELS.build(
             dict(
                 self.cls_predictor_cfg,
                 in_features=self.cls_last_dim,
@@ -100,7 +101,7 @@ class QualityBBoxHead(Shared2FCBBoxHead):
         bbox_pred: Tensor,
         img_meta: dict,
         rescale: bool = False,
-        rcnn_test_cfg: dict | None = None,
+        rcnn_test_cfg: ConfigDict | None = None,
     ) -> InstanceData:
         cls_score, quality = cls_score[:, :-1].float(), cls_score[:, -1:].float()
         results = super()._predict_by_feat_single(

@@ -98,7 +98,7 @@ class WSODRoIHead(RoIVectors):
         self.mil_head = MODELS.build({**mil_head, **sizes})
         self.refine_loss_weights = tuple(refine_loss_weights) if refine_head else ()
         self.refine_heads = ModuleList(
-            MODELS.build({**refine_head, **sizes}) for _ in self.refine_loss_weights
+            MODELS.build({**(refine_head or {}), **sizes}) for _ in self.refine_loss_weights
         )
         if refine_head:
             self.sampler = TASK_UTILS.build(sampler or dict(type='wsl_plugins.OICRSampler'))

@@ -3,6 +3,8 @@
 Equations 16-17 and 21-23 of Li et al., ICCV 2019, over images of different sizes.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,7 +17,7 @@ from mmdet.structures import SampleList
 
 
 def map_bags(
-    maps: Tensor, samples: SampleList, input_size: tuple[int, int]
+    maps: Tensor, samples: SampleList, input_size: Sequence[int]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Per image, the maps without the padding and its proposals in map pixels.
 

@@ -3,6 +3,8 @@
 Equations 21-23 of Li et al., ICCV 2019 (SDCN).
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ _UNITS = 2**40
 
 
 def detection_heat_map(
-    boxes: Tensor, scores: Tensor, labels: Tensor, map_size: tuple[int, int]
+    boxes: Tensor, scores: Tensor, labels: Tensor, map_size: Sequence[int]
 ) -> Tensor:
     """Sum of the scores of the boxes over each pixel, one map per class and the background.
 

@@ -4,13 +4,13 @@ A map of size (h, w) covers the whole input (H, W), the padding of the batch inc
 lies at x w / W on it. Boxes are xyxy with exclusive ends (width = x2 - x1).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 
-def boxes_to_map(boxes: Tensor, input_size: tuple[int, int], map_size: tuple[int, int]) -> Tensor:
+def boxes_to_map(boxes: Tensor, input_size: Sequence[int], map_size: Sequence[int]) -> Tensor:
     """Boxes in whole map pixels.
 
     Edges are rounded to the nearest, halves up. A box that has an area and loses it so becomes the
@@ -48,7 +48,7 @@ def boxes_to_map(boxes: Tensor, input_size: tuple[int, int], map_size: tuple[int
     return torch.stack([x1, y1, x2, y2], dim=1)
 
 
-def clip_to_map(boxes: Tensor, map_size: tuple[int, int]) -> tuple[Tensor, ...]:
+def clip_to_map(boxes: Tensor, map_size: Sequence[int]) -> tuple[Tensor, ...]:
     """x1, y1, x2, y2 (R,) of int64 boxes clipped to the map; boxes outside become empty."""
     h, w = map_size
     x1, x2 = (boxes[:, i].clamp(0, w) for i in (0, 2))
@@ -57,7 +57,7 @@ def clip_to_map(boxes: Tensor, map_size: tuple[int, int]) -> tuple[Tensor, ...]:
 
 
 def crop_maps(
-    maps: Tensor, image_sizes: Iterable[tuple[int, int]], input_size: tuple[int, int]
+    maps: Tensor, image_sizes: Iterable[tuple[int, int]], input_size: Sequence[int]
 ) -> list[Tensor]:
     """Maps of a batch without the part over the padding, one per image.
 

@@ -100,7 +100,8 @@ class MaskedClassifier(BaseModule):
         masks = maps[index, channel]
         with self.fixed():
             logits = self(images, torch.cat([masks, 1 - masks]), index.repeat(2))
-        return adversarial_loss(*logits.chunk(2), labels, index, channel)
+        inside, outside = logits.chunk(2)
+        return adversarial_loss(inside, outside, labels, index, channel)
 
     def classifier_loss(self, images: Tensor, maps: Tensor, labels: Tensor) -> Tensor:
         """Loss of this classifier (equations 14-15), the maps fixed; arguments as above."""

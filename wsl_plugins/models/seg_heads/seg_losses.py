@@ -33,7 +33,8 @@ def masked_channels(labels: Tensor, background: bool) -> tuple[Tensor, Tensor]:
         >>> masked_channels(torch.tensor([[0, 1], [0, 0]]), background=True)
         (tensor([0, 0, 1]), tensor([1, 2, 2]))
     """
-    return F.pad(labels, (0, 1), value=int(background)).nonzero(as_tuple=True)
+    images, classes = F.pad(labels, (0, 1), value=int(background)).nonzero(as_tuple=True)
+    return images, classes
 
 
 def adversarial_targets(labels: Tensor, index: Tensor, channel: Tensor) -> tuple[Tensor, Tensor]:

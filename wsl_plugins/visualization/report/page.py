@@ -155,7 +155,7 @@ def _chart(chart) -> Picture:
 def _extremes(compared: Comparison, num: int) -> tuple[list[Picture], list[Picture]]:
     """The best images, best first, and the worst of the others, worst first."""
     images = compared.images
-    return tuple(
+    best, worst = (
         [
             embed(
                 Image.fromarray(draw_boxes(image, compared.classes)),
@@ -165,6 +165,7 @@ def _extremes(compared: Comparison, num: int) -> tuple[list[Picture], list[Pictu
         ]
         for chosen in (images[:num], images[num:][: -num - 1 : -1])
     )
+    return best, worst
 
 
 def _pictures(

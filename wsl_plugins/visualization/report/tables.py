@@ -42,7 +42,8 @@ def class_tables(log: str, name: str, notes: list[str]) -> list[Table]:
         ... +-------+--------+''', 'a.log', [])
         [Table(title='', head=['class', 'CorLoc'], rows=[['cat', '50.0']], foot=[], bars=())]
     """
-    tables, untitled, groups = [], 0, []
+    tables, untitled = [], 0
+    groups: list[list[list[str]]] = []
     for line in [*log.splitlines(), '']:
         if line.startswith('+-'):
             groups.append([])

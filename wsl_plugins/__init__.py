@@ -5,9 +5,13 @@ operators, puts torchvision's in their place (:mod:`wsl_plugins.ops`). Classes a
 ``type='wsl_plugins.X'`` (:mod:`wsl_plugins.registry`).
 """
 
+from importlib.util import find_spec
+
 from wsl_plugins import ops, stack
 
 __version__ = '0.1.0'
 
-stack.check()
+# The operators and mmcv do without mmdet; what needs it imports the registry, which asks for it.
+if find_spec('mmdet') or not all(map(find_spec, ('torch', 'torchvision', 'mmcv'))):
+    stack.check()
 ops.install()

@@ -4,14 +4,16 @@
 then fail to import. :func:`install` puts :mod:`wsl_plugins._mmcv_ext` (torchvision's kernels) in
 that place. Where ``mmcv._ext`` exists, also one that fails to load, nothing is replaced.
 
-``import wsl_plugins`` calls :func:`install`. Without compiled operators it must come before
-``mmdet.models`` and ``mmdet.utils.register_all_modules()``, which cannot be imported otherwise.
+``import wsl_plugins.ops`` is all that it takes: it needs torch, torchvision and mmcv, not mmdet,
+and brings nothing else of this package. It must come before ``mmdet.models`` and
+``mmdet.utils.register_all_modules()``, which cannot be imported without compiled operators.
+``docs/operators.md`` has a table of what is there.
 
 Example:
-    >>> import wsl_plugins
-    >>> import mmdet.models
-    >>> wsl_plugins.ops.is_stand_in()
-    True
+    >>> import wsl_plugins.ops
+    >>> import mmcv.ops
+    >>> mmcv.ops.nms(torch.tensor([[0.0, 0, 9, 9], [0, 0, 9, 8]]), torch.tensor([0.6, 0.7]), 0.5)
+    (tensor([[0.0000, 0.0000, 9.0000, 8.0000, 0.7000]]), tensor([1]))
 """
 
 import importlib.util

@@ -10,9 +10,16 @@ Example:
     >>> sampler = TASK_UTILS.build(dict(type='wsl_plugins.OICRSampler'))
 """
 
+from importlib.util import find_spec
+
 from mmengine import registry as root
 
+from wsl_plugins import stack
+
 _SCOPE = 'wsl_plugins'
+
+if not find_spec('mmdet'):  # `import wsl_plugins` did not ask for it
+    stack.check()
 
 
 def _child(name: str, *locations: str) -> root.Registry:

@@ -129,7 +129,7 @@ class WSODRoIHead(RoIVectors):
 
         Raises:
             ValueError: a sample without ``image_labels``, or with labels of another number of
-            classes.
+                classes.
         """
         boxes = [proposals.bboxes for proposals in rpn_results_list]
         labels = stack_image_labels(batch_data_samples, self.num_classes)

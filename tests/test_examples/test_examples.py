@@ -24,7 +24,6 @@ SKIPPED = {
     'wsl_plugins.apis.wsol_inferencer': 3,  # a trained localizer
     'wsl_plugins.checkpoints.reading': 1,  # a download
     'wsl_plugins.checkpoints.refuse_code': 1,  # a training
-    'wsl_plugins.proposals.edge_boxes': 1,  # the model of structured forests
 }
 """Examples that need what is not here."""
 

@@ -67,5 +67,6 @@ def check_moved_together(results: dict) -> None:
 
 
 def _smaller(size: tuple[int, ...] | None, before: tuple[int, ...] | None) -> bool:
-    known = size is not None and before is not None
-    return known and (size[0] < before[0] or size[1] < before[1])
+    if size is None or before is None:
+        return False
+    return size[0] < before[0] or size[1] < before[1]

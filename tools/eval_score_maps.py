@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from wsl_plugins.evaluation.functional.pixel_ap import (
 )
 from wsl_plugins.evaluation.functional.score_maps import resize_score_map
 from wsl_plugins.files.formats.score_maps import (
-    check_score_map,
+    check_score_maps,
     find_score_map,
     load_score_map,
 )
@@ -83,18 +82,6 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def check_maps(folder: str, image_ids: list[str]) -> None:
-    """Raise one error for all images without a map."""
-    if not Path(folder).is_dir():
-        raise FileNotFoundError(f'{folder}: no such folder of score maps')
-    missing = [i for i in image_ids if find_score_map(folder, i) is None]
-    if missing:
-        raise FileNotFoundError(
-            f'{folder}: no score map for {len(missing)} of {len(image_ids)} images: '
-            f'{", ".join(missing[:5])}{", ..." if len(missing) > 5 else ""}'
-        )
-
-
 class Maps:
     """The maps of a folder, each (224, 224); counts those that were resized or normalised."""
 
@@ -102,18 +89,21 @@ class Maps:
         self.folder, self.resize, self.changed = folder, resize, 0
 
     def __getitem__(self, image_id: str) -> np.ndarray:
-        score_map = load_score_map(self.folder, image_id, raw=self.resize)
-        right_size = score_map.shape == (SIZE, SIZE)
-        if not (right_size or self.resize):
-            raise ValueError(
-                f'{find_score_map(self.folder, image_id)}: score map of {score_map.shape}, not '
-                f'{(SIZE, SIZE)}; --resize brings it to this size'
-            )
-        if right_size:
-            with suppress(ValueError):
-                return check_score_map(score_map)
+        try:
+            score_map = load_score_map(self.folder, image_id)
+        except ValueError:
+            if not self.resize:
+                raise
+        else:
+            if score_map.shape == (SIZE, SIZE):
+                return score_map
+            if not self.resize:
+                raise ValueError(
+                    f'{find_score_map(self.folder, image_id)}: score map of {score_map.shape}, not '
+                    f'{(SIZE, SIZE)}; --resize brings it to this size'
+                )
         self.changed += 1
-        return resize_score_map(score_map, SIZE)
+        return resize_score_map(load_score_map(self.folder, image_id, raw=True), SIZE)
 
 
 def score_boxes(args: argparse.Namespace, metadata: WSOLMetadata, maps: Maps) -> tuple[list, dict]:
@@ -194,7 +184,7 @@ def evaluate(args: argparse.Namespace) -> None:
         raise ValueError(f'{metadata.folder} has masks: --masks-root must name their folder')
     if kind == 'masks' and args.threshold is not None:
         raise ValueError(f'--threshold is for box data, {metadata.folder} has masks')
-    check_maps(args.score_maps, metadata.image_ids)
+    check_score_maps(args.score_maps, metadata.image_ids)
     maps = Maps(args.score_maps, args.resize)
     rows, content = (score_masks if kind == 'masks' else score_boxes)(args, metadata, maps)
     print(f'{metadata.folder}: {len(metadata.image_ids)} images with {kind}')

@@ -1,10 +1,7 @@
 """An image is known by its stem, or by its path where stems repeat, in every tool and data set."""
 
-import importlib.util
 import json
 import pickle
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +13,6 @@ from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.images import find_images
 from wsl_plugins.files.names import ImageNames, names_of
 
-TOOLS = Path(__file__).parents[2] / 'tools'
 SIZE = (90, 60)
 REPEATED = ('d0/im_0', 'd0/im_1', 'd1/im_0', 'd1/im_1', 'd1/im_2')
 NAMED = ['d0/im_0', 'd0/im_1', 'd1/im_0', 'd1/im_1', 'im_2']
@@ -31,22 +27,6 @@ def boxes_of(number):
 def proposals(path, ids):
     ProposalFile.from_images({i: boxes_of(n) for n, i in enumerate(ids)}).save(path)
     return path
-
-
-@pytest.fixture
-def tool(monkeypatch, capsys):
-    """``main`` of a tool in this process: exit status, output."""
-
-    def run(name, *args):
-        spec = importlib.util.spec_from_file_location(name, TOOLS / f'{name}.py')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, 'argv', [name, *map(str, args)])
-        code = module.main()
-        printed = capsys.readouterr()
-        return code, printed.out + printed.err
-
-    return run
 
 
 def write_images(folder, names, suffix='.jpg'):

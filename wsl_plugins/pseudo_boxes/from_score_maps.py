@@ -3,7 +3,7 @@
 import os
 
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
-from wsl_plugins.files.formats.score_maps import find_score_map, load_score_map
+from wsl_plugins.files.formats.score_maps import check_score_maps, load_score_map
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, sizes_of
 from wsl_plugins.pseudo_boxes.components import component_box
 
@@ -30,7 +30,8 @@ def boxes_from_score_maps(
 
     Raises:
         FileNotFoundError: Maps are missing; the message says how many.
-        ValueError: ``threshold`` is out of range, sizes are missing, or a map is not valid.
+        ValueError: ``threshold`` is out of range, sizes are missing, two images have one map, or a
+            map is not valid.
 
     Example:
         >>> metadata = WSOLMetadata.load('data/wsol_metadata/CUB', 'train-weaksup')
@@ -40,12 +41,7 @@ def boxes_from_score_maps(
     if not 0 <= threshold < 1:
         raise ValueError(f'threshold of score maps must be in [0, 1), got {threshold}')
     sizes = sizes_of(metadata)
-    missing = [i for i in metadata.image_ids if find_score_map(folder, i) is None]
-    if missing:
-        raise FileNotFoundError(
-            f'{folder}: {len(missing)} of {len(metadata.image_ids)} score maps are missing, the '
-            f'first: {missing[0]}.npy'
-        )
+    check_score_maps(folder, metadata.image_ids)
     rows, empties = {}, 0
     for image_id in metadata.image_ids:
         mask = load_score_map(folder, image_id) > threshold

@@ -1,11 +1,13 @@
 """Files of score maps: ``<folder>/<image_id>.npy``, float64 in [0, 1]."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from wsl_plugins.files.arrays import read_npy
+from wsl_plugins.files.names import bare, check_once
 from wsl_plugins.files.writing import atomic_write
 
 
@@ -28,11 +30,33 @@ def find_score_map(folder: str | os.PathLike, image_id: str) -> Path | None:
     Raises:
         ValueError: The id leaves the folder.
     """
-    path = _path(folder, image_id)
-    for candidate in (path, path.with_suffix('').with_suffix('.npy')):
+    for candidate in (_path(folder, image_id), _path(folder, bare(image_id))):
         if candidate.is_file():
             return candidate
     return None
+
+
+def check_score_maps(folder: str | os.PathLike, image_ids: Sequence[str]) -> None:
+    """Whether every image has a map of its own.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or maps are missing: one error for all.
+        ValueError: Two images would have the same map, or an id leaves the folder.
+    """
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f'{folder}: no such folder of score maps')
+    found = [find_score_map(folder, i) for i in image_ids]
+    missing = [i for i, path in zip(image_ids, found, strict=True) if path is None]
+    if missing:
+        raise FileNotFoundError(
+            f'{folder}: no score map for {len(missing)} of {len(image_ids)} images: '
+            f'{", ".join(missing[:5])}{", ..." if len(missing) > 5 else ""}'
+        )
+    try:
+        check_once([os.path.relpath(path, folder) for path in found], image_ids)
+    except ValueError as error:
+        remedy = 'name maps with the suffix of their image, such as a.jpg.npy'
+        raise ValueError(f'{folder}: {error}; {remedy}') from error
 
 
 def load_score_map(folder: str | os.PathLike, image_id: str, raw: bool = False) -> np.ndarray:

@@ -127,6 +127,8 @@ def make(args: argparse.Namespace) -> PseudoBoxFile | None:
             result = import_boxes(
                 args.source, args.format, metadata, classes, args.end, args.clip, args.allow_missing
             )
+    if not any(map(len, result.boxes.values())):
+        raise ValueError(f'{args.source}: gives no box for any of {len(result.sizes)} images')
     result.info.update(source=Path(args.source).name, versions=versions())
     if metadata:
         result.info['split'] = args.split

@@ -26,7 +26,7 @@ def samples(numbers):
         )
         generator = torch.Generator().manual_seed(number)
         sample.pred_instances = InstanceData(
-            bboxes=torch.rand(9, 4, generator=generator),
+            bboxes=20 * torch.rand(9, 4, generator=generator),
             scores=torch.rand(9, generator=generator),
             labels=torch.arange(9) % 3,
         )

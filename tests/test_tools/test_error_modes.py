@@ -193,7 +193,7 @@ def test_bad_input(voc, coco, capsys):
         labels=torch.zeros(3).long(), scores=torch.full((3,), np.nan)
     )
     bad.write_bytes(pickle.dumps(samples))
-    assert "bad.pkl: image 'a.jpg': a detection is not finite" in error(bad, *config)
+    assert "bad.pkl: 1 problem: image 'a.jpg': a detection is not finite" in error(bad, *config)
     del samples[0]['ori_shape']
     bad.write_bytes(pickle.dumps(samples))
     line = error(bad, *config)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from wsl_plugins.files.formats.detection_files import DetectedImage
+from wsl_plugins.files.annotated_boxes import BORDER
+from wsl_plugins.files.formats.detected_images import DetectedImage
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 
 
@@ -13,7 +14,8 @@ def boxes_from_detections(
 
     Detections of classes that the image is not labelled with are left out. Of equal scores the
     first one wins. A box without area inside the image is no candidate. ``info`` counts the image
-    labels that get no box (``labels_without_box``).
+    labels that get no box (``labels_without_box``) and the boxes that are ``clipped`` by more than
+    rounding.
 
     Args:
         images (dict[str, DetectedImage]): Id to image labels and detections.
@@ -32,7 +34,7 @@ def boxes_from_detections(
     if top < 1:
         raise ValueError(f'top must be at least 1, got {top}')
     rows: dict[str, list[tuple]] = {}
-    unmatched = 0
+    unmatched = clipped = 0
     for image_id, image in images.items():
         if not (np.isfinite(image.boxes).all() and np.isfinite(image.scores).all()):
             raise ValueError(f'image {image_id!r}: a detection is not finite')
@@ -43,9 +45,15 @@ def boxes_from_detections(
             candidates = np.flatnonzero(good & (image.classes == label))
             best = candidates[np.argsort(-image.scores[candidates], kind='stable')[:top]]
             rows[image_id] += [(boxes[i], label, image.scores[i]) for i in best]
+            moved = np.abs(boxes[best] - image.boxes[best]).max(axis=1, initial=0)
+            clipped += int((moved > BORDER).sum())
             unmatched += len(best) == 0
     info = dict(
-        method='detections', top=top, score_thr=score_thr, labels_without_box=int(unmatched)
+        method='detections',
+        top=top,
+        score_thr=score_thr,
+        labels_without_box=int(unmatched),
+        clipped=clipped,
     )
     sizes = {image_id: image.size for image_id, image in images.items()}
     return PseudoBoxFile.from_rows(sizes, rows, classes, info)

@@ -6,36 +6,18 @@ import os
 import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from wsl_plugins.files import file_errors, load_pickle, read_json, short
-from wsl_plugins.files.boxes import problem_of_scale
 from wsl_plugins.files.formats.coco import COCOFile
+from wsl_plugins.files.formats.detected_images import DetectedImage, check_detected
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, sizes_of
 from wsl_plugins.files.names import image_id_of
 from wsl_plugins.files.pickles import Unpickler
 from wsl_plugins.files.problems import summary
-
-
-class DetectedImage(NamedTuple):
-    """An image, the classes it is labelled with, and what was detected in it.
-
-    Attributes:
-        size (tuple[int, int]): (width, height) in pixels.
-        labels (list[int]): Classes of the image.
-        boxes (np.ndarray): (R, 4) float64 xyxy in pixels of the original image, exclusive ends.
-        scores (np.ndarray): (R,) float64.
-        classes (np.ndarray): (R,) int64, class of each box.
-    """
-
-    size: tuple[int, int]
-    labels: list[int]
-    boxes: np.ndarray
-    scores: np.ndarray
-    classes: np.ndarray
 
 
 def _storage(content: bytes) -> torch.UntypedStorage:
@@ -81,14 +63,17 @@ def read_results_pickle(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no such pickle, or asks for code; image labels are missing; an image
-            stands there twice or lies outside ``data_root``.
+        ValueError: It is no such pickle, or asks for code; image labels are missing, are not 0 and
+            1, or lack the class of a box; an image stands there twice or lies outside
+            ``data_root``; or boxes are wrong (:func:`.detected_images.check_detected`).
     """
     samples = load_pickle(path, _WithTensors)
     if not isinstance(samples, list) or not samples:
         raise ValueError(f'{path}: needs a list of data samples, got {type(samples).__name__}')
     with file_errors(path, 'results of a detector'):
-        return _images_of(samples, path, data_root, need_labels)
+        images = _images_of(samples, path, data_root, need_labels)
+    check_detected(images, path)
+    return images
 
 
 def _images_of(
@@ -100,8 +85,8 @@ def _images_of(
             image_id = image_id_of(sample['img_path'], data_root)
             height, width = sample['ori_shape'][:2]
             labelled = need_labels or 'image_labels' in sample
-            known = sample['image_labels'] if labelled else ()
-            labels = np.flatnonzero(np.asarray(known)).tolist()
+            known = np.asarray(sample['image_labels'] if labelled else ())
+            labels = np.flatnonzero(known).tolist()
             found = sample['pred_instances']
             parts = [np.asarray(found[key]) for key in ('bboxes', 'scores', 'labels')]
         except (KeyError, TypeError) as error:
@@ -114,7 +99,18 @@ def _images_of(
             ) from error
         if image_id in images:
             raise ValueError(f'{path}: image {image_id!r} stands there twice (give --data-root)')
-        images[image_id] = _image((int(width), int(height)), labels, *parts)
+        if known.ndim != 1 or not np.isin(known, (0, 1)).all():
+            raise ValueError(
+                f'{path}: image {image_id!r}: image_labels must be (C,) of 0 and 1, got '
+                f'{short(known.tolist())}'
+            )
+        largest = parts[2].max(initial=0)
+        if labelled and largest >= len(known):
+            raise ValueError(
+                f'{path}: image {image_id!r}: a box is of class {largest}, image_labels has '
+                f'{len(known)} classes'
+            )
+        images[image_id] = DetectedImage.of((int(width), int(height)), labels, *parts)
     return images
 
 
@@ -132,48 +128,43 @@ def read_results_json(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no such list, names an unknown image or category, or all boxes are in
-            0..1 or in percent.
+        ValueError: It is no such list, names an unknown image or category, or boxes are wrong
+            (:func:`.detected_images.check_detected`).
     """
     rows = read_json(path)
     if not isinstance(rows, list):
         raise ValueError(f'{path}: needs a list of detections, got {type(rows).__name__}')
     found: dict[Any, list[tuple]] = {key: [] for key in images}
+    unknown: Counter = Counter()
     for number, row in enumerate(rows):
         try:
             key = row['image_id']
             x, y, w, h = map(float, row['bbox'])
-            entry = ((x, y, x + w, y + h), float(row['score']), int(row['category_id']))
+            category = row['category_id']
+            entry = ((x, y, x + w, y + h), float(row['score']), category)
             known = key in found
+            if category not in classes:
+                unknown[category] += 1
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f'{path}: detection {number} is malformed: {error!r}') from error
         if not known:
             raise ValueError(f'{path}: detection {number} is of unknown image {short(key)}')
         found[key].append(entry)
-    _check_detections(path, found, {key: size for key, (_, size, _) in images.items()}, classes)
+    if unknown:
+        raise ValueError(
+            f'{path}: {sum(unknown.values())} of {len(rows)} detections have a category_id that is '
+            f'no category: {short(sorted(unknown, key=str))}; categories are '
+            f'{short(sorted(classes))}'
+        )
     with file_errors(path, 'list of detections'):
-        return {
-            image_id: _image(
+        detected = {
+            image_id: DetectedImage.of(
                 size, labels, *(zip(*found[key], strict=True) if found[key] else ([],) * 3)
             )
             for key, (image_id, size, labels) in images.items()
         }
-
-
-def _check_detections(
-    path: str | os.PathLike, found: dict[Any, list[tuple]], sizes: dict, classes: Collection[int]
-) -> None:
-    """Categories must be known, and boxes be pixels."""
-    rows = [(key, *entry) for key, own in found.items() for entry in own]
-    unknown = Counter(category for *_, category in rows if category not in classes)
-    if unknown:
-        raise ValueError(
-            f'{path}: {sum(unknown.values())} of {len(rows)} detections have a category_id that is '
-            f'no category: {short(sorted(unknown))}; categories are {short(sorted(classes))}'
-        )
-    boxes = np.array([box for _, box, *_ in rows], np.float64).reshape(-1, 4)
-    if problem := problem_of_scale(boxes, np.array([sizes[key] for key, *_ in rows])):
-        raise ValueError(f'{path}: {problem}')
+    check_detected(detected, path)
+    return detected
 
 
 def images_of_coco(path: str | os.PathLike) -> tuple[dict, dict[int, str]]:
@@ -183,9 +174,13 @@ def images_of_coco(path: str | os.PathLike) -> tuple[dict, dict[int, str]]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It holds no COCO annotations, or an image has no size.
+        ValueError: It holds no COCO annotations, an image has no size, or the id of a category is
+            no whole number.
     """
     content = COCOFile.load(path, with_boxes=False)
+    texts = [short(key) for key in content.classes if not isinstance(key, int)]
+    if texts:
+        raise ValueError(f'{path}: ids of categories must be whole numbers, got {texts[0]}')
     unsized = [short(image.image_id) for image in content.images if image.size is None]
     if unsized:
         raise ValueError(f'{path}: width and height are needed of {summary(unsized, "image")}')
@@ -204,13 +199,3 @@ def images_of_metadata(metadata: WSOLMetadata) -> dict:
     """What :func:`read_results_json` needs, from WSOL metadata; ids and classes are theirs."""
     sizes = sizes_of(metadata)
     return {i: (i, sizes[i], [metadata.labels[i]]) for i in metadata.image_ids}
-
-
-def _image(size: tuple[int, int], labels: list[int], boxes, scores, classes) -> DetectedImage:
-    return DetectedImage(
-        size,
-        labels,
-        np.asarray(boxes, dtype=np.float64).reshape(-1, 4),
-        np.asarray(scores, dtype=np.float64),
-        np.asarray(classes, dtype=np.int64),
-    )

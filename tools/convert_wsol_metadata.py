@@ -94,7 +94,7 @@ def main() -> int:
     found = ', '.join(f'{count} {split}' for split, count in counts.items())
     print(f'{args.out}: {len(source.classes)} classes; images: {found}')
     for reason, count in source.left_out.items():
-        print(f'left out: {count} images {reason}')
+        print(f'left out: {count} {reason}')
     for what, count in source.noted.items():
         print(f'{count} {what}')
     return 0

@@ -30,6 +30,7 @@ import numpy as np
 
 from wsl_plugins.evaluation.functional.loc_accuracy import best_iou
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.names import read_class_names
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
 WRONG_IOU = 0.3  # a wrong box is below with every object
@@ -161,9 +162,9 @@ def main() -> int:
             raise ValueError(f'--seed must not be negative, got {args.seed}')
         metadata = WSOLMetadata.load(args.metadata_root, args.split, require='boxes')
         names = Path(args.metadata_root, 'classes.txt')
-        lines = names.read_text(encoding='utf-8').splitlines() if names.is_file() else []
+        lines = read_class_names(names) if names.is_file() else []
         labels = sorted(set(metadata.labels.values()))
-        classes = {n: lines[n].strip() if n < len(lines) else str(n) for n in labels}
+        classes = {n: lines[n] if n < len(lines) else str(n) for n in labels}
         boxes = make_noisy_boxes(metadata, classes, args.wrong, args.jitter, args.seed, args.keep)
         boxes.save(args.out)
     except (ValueError, OSError) as error:

@@ -9,7 +9,6 @@ import torch
 from pseudo_box_args import parse_args
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
-from wsl_plugins.files import read_text
 from wsl_plugins.files.formats.detection_files import (
     images_of_coco,
     images_of_metadata,
@@ -18,6 +17,7 @@ from wsl_plugins.files.formats.detection_files import (
 )
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.names import read_class_names
 from wsl_plugins.pseudo_boxes.extract import from_config, from_torchvision
 from wsl_plugins.pseudo_boxes.from_detections import boxes_from_detections
 from wsl_plugins.pseudo_boxes.from_score_maps import boxes_from_score_maps
@@ -32,7 +32,7 @@ def read_classes(path: str | Path, labels: set[int]) -> dict[int, str]:
     path = Path(path)
     if not path.is_file():
         return {label: str(label) for label in labels}
-    names = read_text(path).splitlines()
+    names = read_class_names(path)
     if labels and max(labels) >= len(names):
         raise ValueError(f'{path}: {len(names)} names, but there is a label {max(labels)}')
     return dict(enumerate(names))
@@ -173,6 +173,8 @@ def report(out: str, info: dict) -> None:
     ):
         if info.get(key):
             print(f'{info[key]} {text}')
+    for what, count in info.get('left_out', {}).items():
+        print(f'left out: {count} {what}')
     for image_id, why in info.get('broken', {}).items():
         print(f'left out: {image_id}: {why}')
 

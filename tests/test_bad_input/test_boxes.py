@@ -166,7 +166,9 @@ def convert_coco(root, box):
 def boxes_of_first(source):
     """An image without a box is left out, and counted."""
     found = [i.boxes for i in source.train if i.image_id.endswith('1.jpg')]
-    assert found or source.left_out['without a box'] == source.noted[LOST] == 2  # both splits
+    assert (
+        found or source.left_out['images without a box'] == source.noted[LOST] == 2
+    )  # both splits
     return found[0] if found else ()
 
 

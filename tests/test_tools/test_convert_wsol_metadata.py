@@ -238,7 +238,7 @@ def test_voc(tmp_path):
     assert source.classes == ['cat', 'dog']
     (image,) = source.train
     assert image == ('1.jpg', 0, (50, 40), ((0, 0, 9, 9), (10, 10, 49, 39)))
-    assert source.left_out == {'with several classes': 1, 'without a box': 1}
+    assert source.left_out == {'images with several classes': 1, 'images without a box': 1}
     source = read_voc(tmp_path, 'a', 'b', 'largest')
     assert source.train[1] == ('2.jpg', 1, (50, 40), ((0, 0, 29, 29),))
     with pytest.raises(ValueError, match="got 'smallest'"):

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from wsl_plugins.datasets.info_sequence import InfoSequence
 from wsl_plugins.datasets.wsol_infos import check_files, wsol_infos
 from wsl_plugins.files.formats.wsol_metadata_arrays import WSOLArrays
+from wsl_plugins.files.names import read_class_names
 from wsl_plugins.files.problems import summary
 from wsl_plugins.registry import DATASETS
 
@@ -50,7 +51,7 @@ class WSOLDataset(BaseDataset):
 
     Raises:
         FileNotFoundError: Metadata, images or masks are missing (one error for all of them).
-        ValueError: The metadata are wrong, or a label has no class name.
+        ValueError: The metadata are wrong, a label has no class name, or names are empty or equal.
 
     Example:
         >>> dataset = WSOLDataset(
@@ -85,6 +86,8 @@ class WSOLDataset(BaseDataset):
         names = Path(data_root, os.path.expanduser(metadata_root), 'classes.txt')
         if classes is None and 'classes' not in (metainfo or {}) and names.is_file():
             classes = str(names)
+        if isinstance(classes, str):
+            classes = read_class_names(os.path.expanduser(classes))
         super().__init__(
             ann_file=metadata_root,
             metainfo=metainfo,

@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+HIDDEN = 'hidden files, or files in hidden folders'
+"""What messages call them."""
+
 
 def files_below(folder: str | os.PathLike) -> tuple[list[Path], list[Path]]:
     """Files in a folder and its subfolders, and those of them that are hidden, both sorted.

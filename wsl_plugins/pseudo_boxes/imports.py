@@ -10,17 +10,20 @@ format     file
 ``coco``   annotations: ``images`` with ``file_name``, ``annotations`` with ``bbox``
 =========  ========================================================================
 
-Coordinates are pixels of the original image from 0.
+Coordinates are pixels of the original image from 0. Of COCO annotations crowds are left out and,
+where categories are called like classes of the data set, boxes of other classes than their image.
 """
 
 import math
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wsl_plugins.files import read_json, read_text, short
+from wsl_plugins.files.annotated_boxes import fit_boxes
 from wsl_plugins.files.boxes import problem_of_scale
 from wsl_plugins.files.formats.box_csv import is_box_heading, read_box_csv
 from wsl_plugins.files.formats.coco import COCOFile
@@ -71,18 +74,20 @@ def import_boxes(
         raise FileNotFoundError(f'{path}: no such file')
     sizes = sizes_of(metadata)
     rows: dict[str, list[tuple]] = {}
-    problems, clipped = [], 0
+    problems, clipped, left_out = [], 0, Counter()
     how = None
     if file_format == 'coco':
         content = COCOFile.load(path, with_classes=False)
         problems += _check_sizes(content, sizes, metadata.folder)
-        found = _read_coco(content)
+        found, left_out, how = _read_coco(content, metadata.labels, classes)
     elif file_format == 'csv':
         found, how = (content := read_box_csv(path)).rows, content.how
     else:
         found = _read_c2am(path)
     if problem := _problem_of_scale(found, sizes):
         raise ValueError(f'{path}: {problem}')
+    if clip:
+        _check_clipped(found, sizes, path)
     for image_id, values, score in found:
         if image_id not in sizes:
             problems.append(f'image {image_id!r} is not in {metadata.folder}')
@@ -108,7 +113,7 @@ def import_boxes(
             f'(--allow-missing accepts this), the first: {missing[0]}'
         )
     raise_problems(str(path), problems)
-    info = dict(method='import', source=path.name, end=end, clipped=clipped)
+    info = dict(method='import', source=path.name, end=end, clipped=clipped, left_out=left_out)
     if how is not None:
         info['read'] = how
     result = PseudoBoxFile.from_rows(sizes, rows, classes, info)
@@ -139,12 +144,31 @@ def _read_c2am(path: Path) -> Rows:
     return [(f[0], _numbers(f[1:], f'{path}:{number}'), math.nan) for number, f in fields]
 
 
-def _read_coco(content: COCOFile) -> Rows:
-    return [
-        (image.file_name, list(item.box or ()), item.score)
-        for image in content.images
-        for item in image.objects
-    ]
+def _read_coco(
+    content: COCOFile, labels: dict[str, int], classes: dict[int, str]
+) -> tuple[Rows, Counter, str | None]:
+    """The boxes, what was left out, and what is to be said about categories."""
+    rows, left_out, names = [], Counter(), set(classes.values())
+    compared = not names.isdisjoint(content.classes.values())
+    for image in content.images:
+        own = classes.get(labels.get(image.file_name))
+        for item in image.objects:
+            if item.crowd:
+                left_out['crowds'] += 1
+            elif compared and own is not None and content.classes.get(item.category) != own:
+                left_out['boxes of other classes than their image'] += 1
+            else:
+                rows.append((image.file_name, list(item.box), item.score))
+    said = 'categories are no classes of the data set: every box is of the class of its image'
+    return rows, left_out, said if content.classes and not compared else None
+
+
+def _check_clipped(rows: Rows, sizes: dict[str, tuple[int, int]], path: Path) -> None:
+    """Raise ValueError if most boxes leave their image: to clip them would hide another size."""
+    known = [(i, values) for i, values, _ in rows if i in sizes and all(map(math.isfinite, values))]
+    boxes = np.array([values for _, values in known], np.float64).reshape(-1, 4)
+    own = np.array([sizes[i] for i, _ in known]).reshape(-1, 2)
+    fit_boxes(boxes, own, path, lambda row: f'image {known[row][0]!r}')
 
 
 def _check_sizes(content: COCOFile, sizes: dict[str, tuple[int, int]], metadata: Path) -> list[str]:

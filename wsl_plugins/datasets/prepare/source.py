@@ -5,10 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from wsl_plugins.files.folders import files_below
+from wsl_plugins.files.folders import HIDDEN, files_below
 from wsl_plugins.files.names import SUFFIXES
-
-HIDDEN = 'hidden files, or files in hidden folders'
 
 
 class Box(NamedTuple):

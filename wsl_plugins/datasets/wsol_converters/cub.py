@@ -2,18 +2,21 @@
 
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
 
 from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source, whole_box
 from wsl_plugins.files import read_text
+from wsl_plugins.files.annotated_boxes import fit_boxes
+from wsl_plugins.files.listed_images import check_there, checked_sizes
+from wsl_plugins.files.names import first_repeated
 
 
 def read_cub(root: Path) -> Source:
     """Images of a folder with images.txt, train_test_split.txt, image_class_labels.txt,
     bounding_boxes.txt, classes.txt and images/.
 
-    Ids are relative to ``images/``. Sizes are those of the images as they are stored. A class that
-    has gaps in its numbering (a part of the data set) keeps the order of classes.txt.
+    Ids are relative to ``images/``. Sizes are those of the image files. Classes with gaps in their
+    numbers (a part of the data set) keep the order of classes.txt.
 
     Args:
         root (Path): Folder CUB_200_2011.
@@ -23,7 +26,8 @@ def read_cub(root: Path) -> Source:
 
     Raises:
         FileNotFoundError: A text file or an image is missing.
-        ValueError: A line is wrong, or an image has no entry.
+        ValueError: A line is wrong, an image has no entry, something stands there twice, or boxes
+            are no pixels of their images (:func:`wsl_plugins.files.annotated_boxes.fit_boxes`).
 
     Example:
         >>> read_cub(Path('data/CUB_200_2011')).train[0].image_id
@@ -34,32 +38,56 @@ def read_cub(root: Path) -> Source:
     labels = _table(root / 'image_class_labels.txt', 1)
     boxes = _table(root / 'bounding_boxes.txt', 4)
     names = _table(root / 'classes.txt', 1)
-    label_of = {number: label for label, number in enumerate(names)}
-    source = Source([name for (name,) in names.values()])
     for key, (path,) in paths.items():
-        for table, file in ((split, 'train_test_split'), (labels, 'image_class_labels')):
+        for table, file in (
+            (split, 'train_test_split'),
+            (labels, 'image_class_labels'),
+            (boxes, 'bounding_boxes'),
+        ):
             if key not in table:
                 raise ValueError(f'{root / file}.txt: no entry for image {key} ({path})')
-        if key not in boxes:
-            raise ValueError(f'{root / "bounding_boxes.txt"}: no entry for image {key} ({path})')
-        (number,) = labels[key]
-        if number not in label_of:
+        if split[key] not in (['0'], ['1']):
+            raise ValueError(
+                f'{root / "train_test_split.txt"}: image {key}: 1 (training) or 0 is needed, got '
+                f'{split[key][0]!r}'
+            )
+        if labels[key][0] not in names:
+            number = labels[key][0]
             raise ValueError(f'{root / "classes.txt"}: no class {number}, which image {key} has')
+    for table, file in ((paths, 'images'), (names, 'classes')):
+        twice = first_repeated(text for (text,) in table.values())
+        if twice is not None:
+            raise ValueError(f'{root / file}.txt: {twice!r} stands there twice')
+    files = [root / 'images' / path for (path,) in paths.values()]
+    check_there([path for (path,) in paths.values()], root / 'images', root / 'images.txt')
+    sizes, _ = checked_sizes(files, [None] * len(files), root / 'images')
+    corners = _corners({key: boxes[key] for key in paths}, sizes, root / 'bounding_boxes.txt')
+    label_of = {number: label for label, number in enumerate(names)}
+    source = Source([name for (name,) in names.values()])
+    for (key, (path,)), size, xyxy in zip(paths.items(), sizes, corners, strict=True):
         try:
-            with Image.open(root / 'images' / path) as image:
-                size = image.size
-        except FileNotFoundError:
-            raise
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise ValueError(f'{root / "images" / path}: no image: {error}') from error
-        try:
-            x, y, width, height = map(float, boxes[key])
-            box = whole_box((x, y, x + width, y + height), size)
+            box = whole_box(xyxy, size)
         except ValueError as error:
             raise ValueError(f'{root / "bounding_boxes.txt"}: image {key}: {error}') from error
         images = source.train if split[key] == ['1'] else source.test
-        images.append(LabelledImage(path, label_of[number], size, (box,)))
+        images.append(LabelledImage(path, label_of[labels[key][0]], size, (box,)))
     return source
+
+
+def _corners(
+    boxes: dict[str, list[str]], sizes: list[tuple[int, int]], path: Path
+) -> list[list[float]]:
+    """xyxy of every image, which must be pixels of it."""
+    found = []
+    for key, values in boxes.items():
+        try:
+            x, y, width, height = map(float, values)
+        except ValueError as error:
+            raise ValueError(f'{path}: image {key}: {error}') from error
+        found.append([x, y, x + width, y + height])
+    keys = list(boxes)
+    fit_boxes(np.array(found), np.array(sizes), path, lambda row: f'image {keys[row]}')
+    return found
 
 
 def _table(path: Path, width: int) -> dict[str, list[str]]:
@@ -73,5 +101,7 @@ def _table(path: Path, width: int) -> dict[str, list[str]]:
         key, *values = line.split()
         if len(values) != width:
             raise ValueError(f'{path}:{number}: {width + 1} fields are needed, got {line!r}')
+        if key in rows:
+            raise ValueError(f'{path}:{number}: {key} stands there twice')
         rows[key] = values
     return rows

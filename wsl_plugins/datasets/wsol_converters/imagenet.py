@@ -10,9 +10,13 @@ from wsl_plugins.datasets.wsol_converters.source import (
     located,
 )
 from wsl_plugins.files import read_text
+from wsl_plugins.files.folders import HIDDEN, files_below
 from wsl_plugins.files.formats.voc import read_voc
+from wsl_plugins.files.listed_images import check_there
+from wsl_plugins.files.names import SUFFIXES, first_repeated
 
-SUFFIXES = ('.jpeg', '.jpg', '.png')
+OTHERS = 'files that are no images in the folder of a class'
+UNLISTED = 'images of val without a label'
 
 
 def read_imagenet(
@@ -53,9 +57,12 @@ def read_imagenet(
         raise FileNotFoundError(f'{root / "train"}: no folder of a class')
     label_of = {wnid: label for label, wnid in enumerate(wnids)}
     source = Source(wnids)
-    train = [(image, wnid) for wnid in wnids for image in _images(root / 'train' / wnid)]
+    train = _of_folders(root / 'train', wnids, source)
+    bare = sorted({*wnids} - {wnid for _, wnid in train})
+    if bare:
+        raise ValueError(f'{root / "train"}: no image of {", ".join(bare[:5])}')
     source.train = _labelled(root, train, label_of, source, annotations)
-    val = list(dict(_val_images(root / 'val', wnids, val_labels)).items())
+    val = _val_images(root / 'val', wnids, val_labels, source)
     source.test = _labelled(root, val, label_of, source, annotations)
     for (image, wnid), labelled in zip(val, source.test, strict=True):
         if not labelled.boxes:
@@ -65,9 +72,20 @@ def read_imagenet(
     return source
 
 
-def _images(folder: Path) -> list[Path]:
-    found = (path for path in folder.iterdir() if path.name[0] != '.')
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+def _of_folders(folder: Path, wnids: list[str], source: Source) -> list[tuple[Path, str]]:
+    """(path, wnid) of every image in the folders of the classes, by class and name; other files are
+    counted."""
+    found: dict[str, list[Path]] = {wnid: [] for wnid in wnids}
+    shown, hidden = files_below(folder)
+    for path in shown:
+        own = found.get(path.relative_to(folder).parts[0])
+        if own is None or path.suffix.lower() not in SUFFIXES:
+            source.left_out[OTHERS] += 1
+        else:
+            own.append(path)
+    if hidden:
+        source.left_out[HIDDEN] += len(hidden)
+    return [(path, wnid) for wnid, paths in found.items() for path in paths]
 
 
 def _folders(folder: Path) -> set[str]:
@@ -75,21 +93,23 @@ def _folders(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != '.'}
 
 
-def _val_images(val: Path, wnids: list[str], labels: Path | None) -> list[tuple[Path, str]]:
+def _val_images(
+    val: Path, wnids: list[str], labels: Path | None, source: Source
+) -> list[tuple[Path, str]]:
     """(path, wnid) of every image of val."""
     if labels is None:
         unknown = sorted(_folders(val) - {*wnids})
         if unknown:
             raise ValueError(f'{val}: {unknown[0]} is no class of train')
-        found = [
-            (path, wnid) for wnid in wnids if (val / wnid).is_dir() for path in _images(val / wnid)
-        ]
+        found = _of_folders(val, wnids, source)
         if not found:
             raise FileNotFoundError(f'{val}: no folder of a class; a flat one needs --val-labels')
         return found
     found = []
-    for number, line in enumerate(read_text(labels).splitlines(), 1):
-        name, *label = line.split() or ['']
+    for number, line in enumerate(read_text(labels).split('\n'), 1):
+        if not line.strip():
+            continue
+        name, *label = line.split()
         wnid = label[0] if len(label) == 1 else ''
         if re.fullmatch('[0-9]{1,6}', wnid) and int(wnid) < len(wnids):
             wnid = wnids[int(wnid)]
@@ -99,6 +119,15 @@ def _val_images(val: Path, wnids: list[str], labels: Path | None) -> list[tuple[
                 f'folder name of train, got {line!r}'
             )
         found.append((val / name, wnid))
+    names = [path.relative_to(val).as_posix() for path, _ in found]
+    twice = first_repeated(names)
+    if twice is not None:
+        raise ValueError(f'{labels}: names image {twice!r} twice')
+    check_there(names, val, labels)
+    shown, _ = files_below(val)
+    images = [path for path in shown if path.suffix.lower() in SUFFIXES]
+    if unlisted := len({*images} - {path for path, _ in found}):
+        source.left_out[UNLISTED] += unlisted
     return found
 
 

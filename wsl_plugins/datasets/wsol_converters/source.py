@@ -165,10 +165,10 @@ def one_label(
     if multi_label not in MULTI_LABEL:
         raise ValueError(f'multi_label must be one of {MULTI_LABEL}, got {multi_label!r}')
     if not objects:
-        source.left_out['without a box'] += 1
+        source.left_out['images without a box'] += 1
         return None
     if len(labels) > 1 and multi_label == 'skip':
-        source.left_out['with several classes'] += 1
+        source.left_out['images with several classes'] += 1
         return None
     label = max(objects, key=lambda item: _area(item[1]))[0]
     boxes = tuple(box for other, box in objects if other == label)

@@ -12,6 +12,7 @@ import numpy as np
 
 from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source
 from wsl_plugins.files.formats.wsol_metadata import SPLITS, WSOLMetadata, write_wsol_metadata
+from wsl_plugins.files.problems import raise_problems
 
 
 def hold_out(
@@ -78,7 +79,8 @@ def write_metadata_root(
 
     Raises:
         FileExistsError: ``out`` exists and may not be replaced.
-        ValueError: An argument is out of range; or a split has no image or is wrong.
+        ValueError: An argument is out of range; a split has no image or is wrong; an image is in
+            training and in test; or the name of a class has several lines.
 
     Example:
         >>> from wsl_plugins.datasets.wsol_converters.voc import read_voc
@@ -95,10 +97,11 @@ def write_metadata_root(
     parts = {'train-weaksup': weak, 'train-fullsup': full, 'test': source.test}
     if not fullsup:
         del parts['train-fullsup']
+    _check_source(source, out)
     proxy_ids = None if proxy is None else proxy_set(weak, proxy, seed)
     for split, images in parts.items():
         if not images:
-            lost = ', '.join(f'{count} images {why}' for why, count in source.left_out.items())
+            lost = ', '.join(f'{count} {why}' for why, count in source.left_out.items())
             raise ValueError(f'no image is left for {split}; left out: {lost or "none"}')
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent) as scratch:
@@ -116,6 +119,20 @@ def write_metadata_root(
         os.replace(fresh, out)
     counts = {split: len(images) for split, images in parts.items()}
     return counts if proxy_ids is None else {**counts, 'proxy': len(proxy_ids)}
+
+
+def _check_source(source: Source, out: Path) -> None:
+    """No image trains and tests, no class has several lines; classes that nothing teaches are
+    noted."""
+    train = {image.image_id for image in source.train}
+    both = [image.image_id for image in source.test if image.image_id in train]
+    problems = [f'test image {image_id!r} is a training image too' for image_id in both]
+    problems += [f'class {name!r} has several lines' for name in source.classes if '\n' in name]
+    raise_problems(out, problems)
+    taught = {image.label for image in source.train}
+    bare = [name for label, name in enumerate(source.classes) if label not in taught]
+    if bare:
+        source.noted[f'classes have no training image: {", ".join(bare)}'] = len(bare)
 
 
 @contextmanager

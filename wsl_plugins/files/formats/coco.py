@@ -40,7 +40,8 @@ class COCOObject(NamedTuple):
 
 
 class COCOImage(NamedTuple):
-    """An image: id, path, (width, height) or None if it is missing or zero, and its objects."""
+    """An image: id, path without ``./``, (width, height) or None if it is missing or zero, and its
+    objects."""
 
     image_id: Any
     file_name: str
@@ -83,7 +84,7 @@ class COCOFile(NamedTuple):
     @classmethod
     def _of(cls, content: dict, with_boxes: bool) -> 'COCOFile':
         images = {
-            row['id']: COCOImage(row['id'], row['file_name'], size_of(row), [])
+            row['id']: COCOImage(row['id'], os.path.normpath(row['file_name']), size_of(row), [])
             for row in content['images']
         }
         for number, row in enumerate(content['annotations']):

@@ -1,5 +1,6 @@
 """What the rows of a COCO file must hold."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +41,9 @@ def problems_of_coco(
     for number, row in enumerate(images):
         if trouble := _problem_of_size(row):
             problems.append(f'{name_of("images", number, row)}: {trouble}')
-    problems += _repeated('images', images, 'id') + _repeated('images', images, 'file_name')
+    problems += _repeated('images', images, 'id')
+    files = [{'file_name': os.path.normpath(row['file_name'])} for row in images]
+    problems += _repeated('images', files, 'file_name')
     problems += _repeated('categories', categories, 'id')
     names = [row['name'].strip() for row in categories]
     if '' in names:
@@ -90,6 +93,10 @@ def _number(value: object) -> str | None:
     return None if _is_number(value) else 'be a number'
 
 
+def _bit(value: object) -> str | None:
+    return None if value in (0, 1, None) else 'be 0 or 1'
+
+
 def _score(value: object) -> str | None:
     return None if value is None else _number(value)
 
@@ -101,7 +108,7 @@ def _box(value: object) -> str | None:
 
 def _needed(with_boxes: bool, with_classes: bool, numbered: bool) -> dict[str, Rule]:
     """Keys of an annotation and what they must be."""
-    needed: dict[str, Rule] = dict(image_id=_anything)
+    needed: dict[str, Rule] = dict(image_id=_anything, iscrowd=_bit)
     if with_classes:
         needed['category_id'] = _anything
     if with_boxes:

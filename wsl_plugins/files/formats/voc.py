@@ -148,7 +148,7 @@ def read_voc_list(path: str | os.PathLike, annotations: str | os.PathLike) -> li
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such list of image ids')
-    lines = [line.strip() for line in read_text(path).split('\n') if line.strip()]
+    lines = [os.path.normpath(li.strip()) for li in read_text(path).split('\n') if li.strip()]
     if not lines:
         raise ValueError(f'{path}: names no image id')
     ids, missing = [], []

@@ -12,7 +12,13 @@ from tqdm import tqdm
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins import apis
-from wsl_plugins.apis.images import list_images, picture_names, read_image, write_picture
+from wsl_plugins.apis.images import (
+    count_hidden,
+    list_images,
+    picture_names,
+    read_image,
+    write_picture,
+)
 from wsl_plugins.apis.models import read_config
 from wsl_plugins.apis.proposals import check_proposals, recipe_of
 from wsl_plugins.files.formats.proposal_file import ProposalFile
@@ -185,6 +191,8 @@ def main() -> int:
     print(f'{args.out}: predictions.json, pictures in vis/')
     for problem in broken.values():
         print(f'left out: {problem}')
+    if hidden := count_hidden(args.images):
+        print(f'left out: {hidden} hidden image files')
     if broken and not args.skip_broken:
         message = f'{len(broken)} images cannot be read (--skip-broken: no failure)'
         print(f'infer: error: {message}', file=sys.stderr)

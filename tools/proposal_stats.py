@@ -7,12 +7,16 @@ import argparse
 import sys
 from collections import Counter
 
+import numpy as np
+
+from wsl_plugins.files.formats.fitting_proposals import fitting_ids
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.proposal_images import check_scale, select
 from wsl_plugins.files.writing import write_json
 from wsl_plugins.proposals.ground_truth import coco_objects, voc_objects
 from wsl_plugins.proposals.statistics import corloc_of_guesses, count_statistics, recall
 
+UNKNOWN = (2**30, 2**30)  # pixels: an image without a size
 EXAMPLE = """example:
   python tools/proposal_stats.py proposals/selective_search_fast_train.npz \\
       --voc-root data/VOCdevkit/VOC2007 --split train"""
@@ -58,6 +62,8 @@ def measure(args: argparse.Namespace, notes: Counter) -> dict[str, float]:
     else:
         return count_statistics(proposals)
     proposals = select(proposals, list(objects))
+    sizes = np.array([image.size or UNKNOWN for image in objects.values()])
+    fitting_ids(proposals, list(objects), '', sizes, args.voc_root or args.coco)
     numbers = count_statistics(proposals)
     numbers['objects'] = sum(len(image.boxes) for image in objects.values())
     boxes = {image_id: image.boxes for image_id, image in objects.items()}

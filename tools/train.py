@@ -12,6 +12,7 @@ from runner_cli import build_runner, check_file, fail, load_config, parse_args, 
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.engine.hooks import ResumedScheduleHook
+from wsl_plugins.engine.pretrained import check_pretrained
 from wsl_plugins.engine.resuming import latest_complete_checkpoint
 
 from mmdet.utils import setup_cache_size_limit_of_dynamo
@@ -100,6 +101,10 @@ def main() -> None:
     runner = build_runner(cfg)
     runner.register_hook(dict(type='wsl_plugins.MissedValidationHook'))
     runner.register_hook(ResumedScheduleHook(args.new_schedule))
+    try:
+        check_pretrained(runner.model)
+    except FileNotFoundError as error:
+        fail(str(error))
     runner.train()
 
 

@@ -1,5 +1,6 @@
 """Checkpoints that tools/train.py, test.py and visualize.py start from, and those they refuse."""
 
+import copy
 import os
 import runpy
 import subprocess
@@ -244,3 +245,86 @@ def test_pictures_need_the_whole_model(home, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, 'argv', [*map(str, command)])
     with pytest.raises(SystemExit, match='start.pth: not of this config: .*unexpected weight: x$'):
         runpy.run_path(str(ROOT / 'tools/visualize.py'), run_name='__main__')
+
+
+def changed(cfg):
+    """The entry ``optimizer`` of a training of other parameters."""
+    cfg['param_groups'][0]['params'].pop()
+    return cfg
+
+
+OPTIMIZERS = {
+    'fewer parameters': (changed, 'group 0 has 61 parameters, the training has 62'),
+    'more groups': (
+        lambda s: s | {'param_groups': s['param_groups'] * 2},
+        'it has 2 groups of parameters, the training has 1',
+    ),
+    'no groups': (lambda s: {'state': {}}, 'it has no groups of parameters'),
+}
+
+
+def test_resuming_needs_the_same_parameters(tool, home):
+    tool('train', None)
+    done = torch.load(home / 'work/epoch_1.pth', weights_only=False)
+    for change, words in OPTIMIZERS.values():
+        optimizer = change(copy.deepcopy(done['optimizer']))
+        more = ['--cfg-options', 'train_cfg.max_epochs=2']
+        message, _ = tool('train', done | {'optimizer': optimizer}, 'resume', *more)
+        assert f'start.pth: the optimiser is not of this config: {words} (optim_wr' in message
+
+
+# checkpoint, prefix; words of the error, None: something fits
+PRETRAINED = {
+    'backbone': (lambda s: {f'backbone.{k}': v for k, v in s.items()}, 'backbone', None),
+    'part': (lambda s: dict(list(s.items())[:3]), None, None),
+    'other names': (
+        lambda s: {f'backbone.{k}': v for k, v in s.items()},
+        None,
+        'start.pth: init_cfg of backbone (ResNet) finds nothing: of 100 needed weights: 100 miss',
+    ),
+    'other prefix': (
+        lambda s: {f'backbone.{k}': v for k, v in s.items()},
+        'encoder',
+        "init_cfg of backbone (ResNet) finds nothing below the prefix 'encoder': of 100 needed",
+    ),
+    'other shapes': (
+        lambda s: {k: v.new_zeros((2, *v.shape)) for k, v in s.items()},
+        None,
+        'finds nothing: of 100 needed weights: 100 other shapes: conv1.weight has shape (2, ',
+    ),
+}
+
+
+@pytest.mark.parametrize('kind', PRETRAINED)
+def test_pretrained_parts(tool, home, state, kind):
+    change, prefix, words = PRETRAINED[kind]
+    own = {k.removeprefix('backbone.'): v for k, v in state.items() if k.startswith('backbone.')}
+    (home / 'part.py').write_text(
+        f'_base_ = "tiny.py"\ninit_cfg = dict(type="Pretrained", checkpoint="{home}/start.pth", '
+        f'prefix={prefix!r})\nmodel = dict(backbone=dict(init_cfg=init_cfg))\n'
+    )
+    message, _ = tool('train', change(own), config='part.py')
+    assert message is None if words is None else words in message
+    assert (home / 'work/epoch_1.pth').is_file() == (words is None)
+
+
+def test_pretrained_without_its_file(tool, home):
+    options = ['--cfg-options', 'model.backbone.init_cfg.type=Pretrained']
+    options += [f'model.backbone.init_cfg.checkpoint={home}/none.pth']
+    assert tool('train', None, *options)[0] == f'error: {home}/none.pth: no such file of weights'
+
+
+def test_order_of_classes(tool, home, state):
+    """The data set has a, b, c."""
+    for classes, words in (
+        (('a', 'b', 'c'), None),
+        (('x', 'y', 'z'), None),  # of another data set: names say nothing
+        (('a', 'c', 'b'), "has the classes in another order than the config: 'c' in place of 'b'"),
+    ):
+        content = dict(state_dict=state, meta=dict(dataset_meta=dict(classes=classes)))
+        message, output = tool('test', content)
+        assert (message is None) == (words is None) == ('accuracy/top1' in output)
+        assert words is None or f'start.pth: {words}' in message
+    load = ['--cfg-options', f'load_from={home / "start.pth"}']
+    message, output = tool('train', content, *load)
+    assert message is None and words in output

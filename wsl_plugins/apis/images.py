@@ -14,7 +14,8 @@ Image = str | Path | np.ndarray
 
 
 def list_images(inputs: Image | Sequence[Image]) -> list[str | np.ndarray]:
-    """Files and arrays in the order given; a folder stands for its images, sorted by name.
+    """Files and arrays in the order given; a folder stands for its images, sorted by name, but for
+    hidden ones, whose name starts with a dot.
 
     Args:
         inputs: Image file, folder (not searched recursively), array (H, W, 3) uint8 BGR, or a
@@ -35,9 +36,13 @@ def list_images(inputs: Image | Sequence[Image]) -> list[str | np.ndarray]:
         if isinstance(item, np.ndarray):
             images.append(item)
         elif Path(item).is_dir():
-            found = sorted(p for p in Path(item).iterdir() if p.suffix.lower() in SUFFIXES)
+            found = _images_in(Path(item), hidden=False)
             if not found:
-                raise ValueError(f'{item}: no images found; known suffixes: {", ".join(SUFFIXES)}')
+                hidden = count_hidden([item])
+                besides = f'; left out {hidden} hidden' if hidden else ''
+                raise ValueError(
+                    f'{item}: no images found; known suffixes: {", ".join(SUFFIXES)}{besides}'
+                )
             images += map(str, found)
         elif Path(item).is_file():
             images.append(str(item))
@@ -46,6 +51,18 @@ def list_images(inputs: Image | Sequence[Image]) -> list[str | np.ndarray]:
     if not images:
         raise ValueError('no images given')
     return images
+
+
+def count_hidden(inputs: Sequence[Image]) -> int:
+    """Number of hidden image files in the folders among inputs, which :func:`list_images` leaves
+    out."""
+    folders = [Path(i) for i in inputs if not isinstance(i, np.ndarray) and Path(i).is_dir()]
+    return sum(len(_images_in(folder, hidden=True)) for folder in folders)
+
+
+def _images_in(folder: Path, hidden: bool) -> list[Path]:
+    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if (path.name[0] == '.') == hidden)
 
 
 def read_image(image: Image) -> np.ndarray:

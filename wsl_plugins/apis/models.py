@@ -1,6 +1,7 @@
 """A trained model from its config and its checkpoint."""
 
 import copy
+import logging
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mmengine.logging import print_log
 from mmengine.registry import MODELS
 from torch import nn
 
-from wsl_plugins.checkpoints import MisfitError, load_fitting, read_checkpoint
+from wsl_plugins.checkpoints import MisfitError, load_fitting, other_order, read_checkpoint
 
 
 def read_config(config: str | os.PathLike | Config) -> Config:
@@ -70,6 +71,9 @@ def build_model(cfg: Config, weights: str | os.PathLike, device: str = 'cpu') ->
         raise MisfitError(f'{weights}: not of this config: {fit}')
     if fit.unexpected:
         print_log(f'{weights}: {fit}', 'current')
+    classes = (cfg.test_dataloader.dataset.get('metainfo') or {}).get('classes')
+    if other := other_order(checkpoint.meta, classes):
+        print_log(f'{weights}: {other}; those of the checkpoint count', 'current', logging.WARNING)
     meta = checkpoint.meta.get('dataset_meta')
     meta = meta if isinstance(meta, dict) else {}
     model.dataset_meta = {str(key).lower(): value for key, value in meta.items()}

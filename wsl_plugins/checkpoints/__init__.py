@@ -1,6 +1,6 @@
 """Weights of other code bases under the names of our models, and checkpoints made smaller."""
 
-from .fit import Fit, MisfitError, compare, load_fitting
+from .fit import Fit, MisfitError, compare, load_fitting, other_order
 from .mapping import Conversion, Layout, Rule, convert
 from .publish import keep_model_weights
 from .reading import Checkpoint, fetch, read_checkpoint, weights_in
@@ -24,6 +24,7 @@ __all__ = [
     'load_fitting',
     'load_torch',
     'model_shapes',
+    'other_order',
     'read_checkpoint',
     'refuse_code',
     'weights_in',

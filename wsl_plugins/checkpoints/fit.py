@@ -1,7 +1,7 @@
 """Whether the weights of a file are those that a model needs."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -57,6 +57,29 @@ class Fit:
         }
         found = ' | '.join(summary(names, noun) for noun, names in kinds.items() if names)
         return f'of {self.needed} needed weights: {found or "all fit"}'
+
+
+def other_order(meta: object, classes: Sequence[str] | None) -> str | None:
+    """Whether a checkpoint knows the same classes in another order; None if it does not.
+
+    Args:
+        meta: its entry ``meta``, whatever it is.
+        classes: names of the classes of a data set; None if it has none.
+
+    Example:
+        >>> other_order({'dataset_meta': {'classes': ('cat', 'dog')}}, ('dog', 'cat'))
+        "has the classes in another order than the config: 'cat' in place of 'dog'"
+    """
+    meta = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+    meta = {str(k).lower(): v for k, v in meta.items()} if isinstance(meta, Mapping) else {}
+    noted = meta.get('classes')
+    if not classes or isinstance(classes, str) or not isinstance(noted, (list, tuple)):
+        return None
+    noted, classes = list(map(str, noted)), list(map(str, classes))
+    if noted == classes or sorted(noted) != sorted(classes):
+        return None
+    here, there = next(pair for pair in zip(noted, classes, strict=True) if len({*pair}) > 1)
+    return f'has the classes in another order than the config: {here!r} in place of {there!r}'
 
 
 def needs(names: Collection[str]) -> list[str]:

@@ -12,9 +12,9 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
-from wsl_plugins.datasets.fitting_proposals import few, fitting_ids
 from wsl_plugins.datasets.sharing import once_per_machine
 from wsl_plugins.files import arrays
+from wsl_plugins.files.formats.fitting_proposals import few, fitting_ids
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.garbage import not_collected
 from wsl_plugins.files.mapped import is_mapped

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 PATTERNS = ('epoch_*.pth', 'iter_*.pth')
@@ -86,6 +87,39 @@ def lacks_of_training(checkpoint: Mapping[str, Any], schedules: bool) -> list[st
     lacks = [f'meta.{key}' for key in ('epoch', 'iter') if not isinstance(meta.get(key), int)]
     entries = ['optimizer', 'message_hub', *(['param_schedulers'] if schedules else [])]
     return [*lacks, *(key for key in entries if key not in checkpoint)]
+
+
+def other_optimizer(optim_wrapper: OptimWrapper | OptimWrapperDict, state: Mapping) -> str | None:
+    """Why an optimiser cannot take a state: other groups of parameters; None if it can.
+
+    Args:
+        optim_wrapper (OptimWrapper | OptimWrapperDict): Of the training.
+        state (Mapping): The entry ``optimizer`` of a checkpoint.
+
+    Example:
+        >>> other_optimizer(runner.optim_wrapper, checkpoint['optimizer'])
+        'group 0 has 62 parameters, the training has 60'
+    """
+    if isinstance(optim_wrapper, OptimWrapperDict):
+        parts = {name: optim_wrapper[name] for name in optim_wrapper}
+        if set(parts) != set(state):
+            return f'it has the optimisers {sorted(state)}, the training has {sorted(parts)}'
+        found = {name: other_optimizer(part, state[name]) for name, part in parts.items()}
+        return next((f'{name}: {text}' for name, text in found.items() if text), None)
+    groups = state.get('param_groups') if isinstance(state, Mapping) else None
+    if not isinstance(groups, list):
+        return 'it has no groups of parameters'
+    own = [len(group['params']) for group in optim_wrapper.optimizer.param_groups]
+    saved = [len(group['params']) for group in groups]
+    if len(own) != len(saved):
+        return f'it has {len(saved)} groups of parameters, the training has {len(own)}'
+    differ = [
+        number for number, pair in enumerate(zip(saved, own, strict=True)) if len({*pair}) > 1
+    ]
+    if not differ:
+        return None
+    first = differ[0]
+    return f'group {first} has {saved[first]} parameters, the training has {own[first]}'
 
 
 def progress(runner: Runner) -> tuple[str, int, int]:

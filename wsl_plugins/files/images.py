@@ -32,8 +32,9 @@ def find_images(
         source: A folder of images, which is searched with its subfolders, or a text file with one
             image path per line; relative paths start at the folder of the text file, names at the
             folder that all images have in common.
-        ids_file: Keep only these images: the first word of each line is an image's path without
-            suffix, or its stem, as in VOC's ``ImageSets/Main``. Default: all.
+        ids_file: Keep only these images: each line is an image's path without suffix, or its stem,
+            as in VOC's ``ImageSets/Main`` (:func:`wsl_plugins.files.names.read_id_list`). Default:
+            all.
 
     Raises:
         FileNotFoundError: The source, a listed image or an id of ``ids_file`` does not exist.

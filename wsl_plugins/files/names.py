@@ -11,6 +11,8 @@ from wsl_plugins.files.text import read_text
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 """Of image files, in lower case."""
+COLUMN = ('-1', '0', '1')
+"""What VOC's list of a class has behind each image."""
 T = TypeVar('T', bound=Hashable)
 
 
@@ -38,18 +40,29 @@ def image_id_of(path: str, data_root: str | None) -> str:
 
 
 def read_id_list(path: str | os.PathLike) -> list[str]:
-    """Image ids of a text file: the first word of every line that is not empty (VOC style).
+    """Image ids of a text file, one a line; names may have blanks.
+
+    Where every line ends in a column -1, 0 or 1 and the names before it differ, as in VOC's list of
+    a class, the column is no part of the name.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is no utf-8 text, names no id, or one twice.
+
+    Example:
+        >>> read_id_list('ImageSets/Main/car_train.txt')
+        ['000012', '000017']
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such list of image ids')
-    ids = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
+    ids = [line.strip() for line in read_text(path).split('\n') if line.strip()]
     if not ids:
         raise ValueError(f'{path}: names no image id')
+    parts = [line.rsplit(maxsplit=1) for line in ids]
+    if all(len(part) == 2 and part[1] in COLUMN for part in parts):
+        names = [name for name, _ in parts]
+        ids = names if len(set(names)) == len(names) or len(set(ids)) < len(ids) else ids
     twice = first_repeated(ids)
     if twice is not None:
         raise ValueError(f'{path}: names image {twice!r} twice')

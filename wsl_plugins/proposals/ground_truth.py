@@ -16,11 +16,12 @@ from wsl_plugins.files.names import check_once
 
 
 class Objects(NamedTuple):
-    """Objects of an image: ``boxes`` (G, 4) float32 xyxy pixels from 0, x2 and y2 exclusive, and
-    ``classes``, their G names."""
+    """Objects of an image: ``boxes`` (G, 4) float32 xyxy pixels from 0, x2 and y2 exclusive,
+    ``classes``, their G names, and ``size`` (width, height), None if it is not known."""
 
     boxes: np.ndarray
     classes: list[str]
+    size: tuple[int, int] | None = None
 
 
 def voc_objects(
@@ -109,7 +110,7 @@ def _objects(
             found[image_id][0].append(box)
             found[image_id][1].append(name)
     return {
-        image_id: Objects(np.array(boxes, np.float32).reshape(-1, 4), names)
+        image_id: Objects(np.array(boxes, np.float32).reshape(-1, 4), names, sizes[image_id])
         for image_id, (boxes, names) in found.items()
     }
 

@@ -7,8 +7,8 @@ from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
-from wsl_plugins.checkpoints import MisfitError, load_fitting, weights_in
-from wsl_plugins.engine.resuming import lacks_of_training, progress
+from wsl_plugins.checkpoints import MisfitError, load_fitting, other_order, weights_in
+from wsl_plugins.engine.resuming import lacks_of_training, other_optimizer, progress
 from wsl_plugins.registry import HOOKS
 
 
@@ -19,8 +19,10 @@ class StartingPointHook(Hook):
     mmengine loads what fits and goes on, with random weights in the place of the others. With this
     hook a test, and a training that resumes, need all weights of the model; more may be in the
     file. A training that starts from other weights (``load_from``) may lack some, such as the head,
-    but not all. To resume, the checkpoint must also hold the state of a training; one whose epochs
-    (iterations) are done already is said to be.
+    but not all. To resume, the checkpoint must also hold the state of a training, of an optimiser
+    with the same groups of parameters; one whose epochs (iterations) are done already is said to
+    be. The classes that a checkpoint notes must stand in the order of the data set, if they are the
+    same; a training that starts from other weights is warned.
 
     Weights in a file without ``state_dict`` are found as
     :func:`wsl_plugins.checkpoints.read_checkpoint` finds them. ``tools/train.py`` and
@@ -68,6 +70,22 @@ class StartingPointHook(Hook):
             print_log(f'{name}: loaded in part: {fit}', 'current', logging.WARNING)
         elif fit.unexpected:
             print_log(f'{name}: loaded, more in the file is left out: {fit}', 'current')
+        if resumes and (other := other_optimizer(runner.optim_wrapper, checkpoint['optimizer'])):
+            raise MisfitError(
+                f'{name}: the optimiser is not of this config: {other} (optim_wrapper, or what of '
+                'the model trains, was changed); to start from its weights alone, set load_from '
+                'in place of --resume'
+            )
+        self._check_classes(runner, checkpoint, name, training and not resumes)
+
+    def _check_classes(self, runner: Runner, checkpoint: dict, name: str, starts: bool) -> None:
+        """The same classes must stand in the same order."""
+        loop = runner._train_loop if isinstance(runner._train_loop, BaseLoop) else runner._test_loop
+        own = loop.dataloader.dataset.metainfo if isinstance(loop, BaseLoop) else {}
+        if other := other_order(checkpoint.get('meta'), own.get('classes')):
+            if not starts:
+                raise MisfitError(f'{name}: {other}')
+            print_log(f'{name}: {other}', 'current', logging.WARNING)
 
     def before_train(self, runner: Runner) -> None:
         """Say so if there is nothing left to do."""

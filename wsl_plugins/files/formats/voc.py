@@ -8,13 +8,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from wsl_plugins.files.names import SUFFIXES, first_repeated, problem_of_path
+from wsl_plugins.files.names import COLUMN, SUFFIXES, first_repeated, problem_of_path
 from wsl_plugins.files.problems import summary
 from wsl_plugins.files.text import read_text, read_xml, short
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
-COLUMN = ('-1', '0', '1')
-"""What the list of a class has behind each image."""
 
 
 class VOCObject(NamedTuple):

@@ -1,0 +1,63 @@
+"""Weights that parts of a model start from (``init_cfg=dict(type='Pretrained', ...)``)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from mmengine.model import is_model_wrapper
+from torch import nn
+
+from wsl_plugins.checkpoints import MisfitError, fetch, load_fitting, load_torch
+
+SCHEMES = ('http', 'https', 'torchvision', 'open-mmlab')
+
+
+def check_pretrained(model: nn.Module) -> None:
+    """Whether something of each file fits the part of the model that names it.
+
+    mmengine takes what fits, and goes on from random weights where nothing does. What fits is
+    loaded here; ``init_weights`` does so again.
+
+    Args:
+        model (nn.Module): Built, its weights not yet initialised.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        MisfitError: Nothing in a file fits: the message names it, the prefix and the part.
+
+    Example:
+        >>> check_pretrained(MODELS.build(cfg.model))
+    """
+    model = model.module if is_model_wrapper(model) else model
+    for name, module, cfg in _parts(model):
+        path = _local(cfg['checkpoint'])
+        content = None if path is None else load_torch(path)
+        if not isinstance(content, dict):
+            continue  # mmengine reads it, or says why not
+        prefix = cfg.get('prefix')
+        start = f'{prefix.rstrip(".")}.' if prefix else ''
+        weights = {
+            key.removeprefix('module.').removeprefix(start): value
+            for key, value in content.get('state_dict', content).items()
+            if torch.is_tensor(value) and key.removeprefix('module.').startswith(start)
+        }
+        fit = load_fitting(module, weights)
+        if fit.nothing:
+            which = f'init_cfg of {name or "the model"} ({type(module).__name__})'
+            below = f' below the prefix {prefix!r}' if prefix else ''
+            raise MisfitError(f'{cfg["checkpoint"]}: {which} finds nothing{below}: {fit}')
+
+
+def _parts(model: nn.Module) -> Iterator[tuple[str, nn.Module, dict]]:
+    """Name, module and ``init_cfg`` of each part that starts from a file."""
+    for name, module in model.named_modules():
+        found = getattr(module, 'init_cfg', None)
+        for cfg in found if isinstance(found, (list, tuple)) else [found]:
+            if isinstance(cfg, dict) and cfg.get('type') == 'Pretrained' and cfg.get('checkpoint'):
+                yield name, module, cfg
+
+
+def _local(source: str) -> Path | None:
+    """The file; None for what only mmengine can fetch."""
+    scheme, mark, _ = source.partition('://')
+    return None if mark and scheme not in SCHEMES else fetch(source)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
-from wsl_plugins.datasets import WSODCocoDataset, wsod_mixin
+from wsl_plugins.datasets import WSODCocoDataset, WSOLDataset, wsod_mixin
 from wsl_plugins.files.annotated_boxes import CLIPPED, LOST
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
 from wsl_plugins.files.listed_images import UNSIZED
@@ -183,6 +183,14 @@ def prefixed(parts):
         row['file_name'] = f'images/{row["file_name"]}'
 
 
+def both(*changes):
+    def change(parts):
+        for one in changes:
+            one(parts)
+
+    return change
+
+
 DOG = {'q7.jpg': GOOD['q7.jpg']}
 TABLE = {
     'good': (lambda parts: None, GOOD),
@@ -191,6 +199,7 @@ TABLE = {
     'null-sizes': (rows('images', width=None), GOOD, UNSIZED),
     'zero-sizes': (rows('images', height=0), GOOD, UNSIZED),
     'null-crowd': (rows('annotations', iscrowd=None), GOOD),
+    'crowd-is-text': (rows('annotations', iscrowd='0'), r"annotation [06]: iscrowd must be 0 or 1"),
     'clipped': (last_box(100, -20, 200, 71), {**GOOD, 'q6.jpg': ('cat', (100, 0, 120, 51))},
                 f'1 {CLIPPED}'),
     'outside': (last_box(200, 0, 41, 36), DOG, f'1 {LOST}'),
@@ -339,6 +348,68 @@ def test_imported_boxes(change, message, tmp_path, metadata, capsys, monkeypatch
         assert re.search(message, found), found
     else:
         assert [row['bbox'] for row in found['annotations']] == [[15, 15, 41, 36], [0, 0, 120, 90]]
+
+
+@pytest.mark.parametrize(
+    ('change', 'boxes', 'words'),
+    [
+        (rows('annotations', 0, iscrowd=1), 1, 'left out: 1 crowds'),
+        (
+            rows('annotations', category_id=1),
+            1,
+            'left out: 1 boxes of other classes than their image',
+        ),
+        (
+            both(rows('annotations', category_id=1), names('thing', 'stuff')),
+            2,
+            'val.json: categories are no classes of the data set: every box is of the class of its',
+        ),
+    ],
+)
+def test_imported_classes(change, boxes, words, tmp_path, metadata, capsys, monkeypatch):
+    """A crowd is no box of an object, nor is an object of another class one of the image's."""
+    draw(tmp_path / 'coco', change)
+    (metadata[1] / 'classes.txt').write_text('cat\ndog\n')
+    file = tmp_path / 'coco/annotations/instances_val.json'
+    args = ['import', file, '--format', 'coco', '--allow-missing', *metadata]
+    args += ['--out', tmp_path / 'out.json']
+    status, shown = run(capsys, monkeypatch, 'make_pseudo_boxes', *args)
+    assert status == 0 and f'{boxes} boxes of 2 images' in shown and words in shown, shown
+
+
+@pytest.mark.parametrize('options', [[], ['--clip'], ['--clip', '--allow-missing']])
+def test_imported_boxes_of_another_copy(options, tmp_path, metadata, capsys, monkeypatch):
+    """To clip them all would hide that they are of another size."""
+    text = 'q6.jpg,100,60,300,150\nq7.jpg,60,80,110,170\n' * (1 if options[1:] else 2)
+    (tmp_path / 'b.csv').write_text(text)
+    args = ['import', tmp_path / 'b.csv', '--format', 'csv', *options, *metadata]
+    found = pseudo_boxes(tmp_path, capsys, monkeypatch, *args)
+    assert 'leave their image: are they' in found if options else 'leaves its image' in found, found
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('\ufeff cat \r\ndog\r\n\r\n', None),
+        ('cat\n\ndog\n', 'classes.txt:2: a class without a name'),
+        ('cat\ncat \n', "classes.txt: two classes are called 'cat'"),
+        ('cat\n', 'classes.txt: 1 names, but there is a label 1'),
+    ],
+)
+def test_names_of_classes(text, words, tmp_path, metadata, capsys, monkeypatch):
+    (metadata[1] / 'classes.txt').write_text(text, 'utf-8')
+    (tmp_path / 'b.csv').write_text('q6.jpg,10,6,30,15\nq7.jpg,60,8,110,17\n')
+    args = ['import', tmp_path / 'b.csv', '--format', 'csv', *metadata]
+    found = pseudo_boxes(tmp_path, capsys, monkeypatch, *args)
+    if words:
+        assert words in found, found
+    else:
+        assert [row['name'] for row in found['categories']] == ['cat', 'dog']
+        for name in ('q6.jpg', 'q7.jpg'):
+            (tmp_path / name).write_bytes(b'nobody reads it')
+        split = dict(split='train-weaksup', data_prefix=str(tmp_path))
+        data = WSOLDataset(metadata_root=str(metadata[1]), pipeline=[], **split)
+        assert list(data.CLASSES) == ['cat', 'dog']
 
 
 def test_imported_fractions(tmp_path, metadata, capsys, monkeypatch):

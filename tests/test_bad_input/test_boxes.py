@@ -285,8 +285,8 @@ TABLE = {
     statistics_coco: dict(good=[GOOD], negative=[CUT], **IN_COCO, **LEFT_OUT),
     convert_cub: dict(
         good=[GOOD],  # x + w and y + h as published
-        nan=r'bounding_boxes\.txt: image 1: box nan 5 nan 25 is not finite',
-        inf=r'bounding_boxes\.txt: image 1: box 10 5 inf 25 is not finite',
+        nan=r'bounding_boxes\.txt: 1 problem: image 1: box \[nan, 5.0, nan, 25.0\] is not finite',
+        inf=r'bounding_boxes\.txt: 1 problem: image 1: box \[10.0, 5.0, inf, 25.0\] is not finite',
         negative=[(0, 5, 30, 25)],  # cut off at the border, as published
         reversed=r'bounding_boxes\.txt: image 1: box 30 5 10 25 ends before it begins',
         outside=r'bounding_boxes\.txt: image 1: box 100 100 120 120 ' + OUTSIDE,

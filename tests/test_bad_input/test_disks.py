@@ -61,7 +61,8 @@ def metadata(path):
 
 def converted(path):
     images = [OneLabelImage(i, 0, (20, 10), ((1, 1, 5, 5),)) for i in IDS]
-    write_metadata_root(path.parent, OneLabelSource(['x'], images, images), force=True)
+    test = [image._replace(image_id=f'test/{image.image_id}') for image in images]
+    write_metadata_root(path.parent, OneLabelSource(['x'], images, test), force=True)
 
 
 def annotations(path):
@@ -178,7 +179,8 @@ def test_metadata_of_all_splits_or_of_none(old, tmp_path):
     """The folder is replaced as a whole."""
     if old:
         images = [OneLabelImage('b.jpg', 0, (20, 10), ((1, 1, 5, 5),))]
-        write_metadata_root(tmp_path / 'out', OneLabelSource(['y'], images, images))
+        test = [images[0]._replace(image_id='c.jpg')]
+        write_metadata_root(tmp_path / 'out', OneLabelSource(['y'], images, test))
     before = content(tmp_path)
     assert bool(before) == old
     for limit in (100, 500):  # in the first writing, in the last ones

@@ -61,11 +61,12 @@ def write_image(path, colour=(90, 60, 30)):
 def test_images_are_found_read_and_drawn(stem, tmp_path):
     path = write_image(tmp_path / 'ein Ordner' / f'{stem}.png')
     if stem[0] == '.':
-        with pytest.raises(ValueError, match='no images found.*left out 1 hidden'):
-            find_images(path.parent)
+        for find in (find_images, list_images):
+            with pytest.raises(ValueError, match='no images found.*left out 1 hidden'):
+                find(path.parent)
     else:
         assert find_images(path.parent) == ({stem: path}, 0)
-    assert list_images(path.parent) == [str(path)]
+        assert list_images(path.parent) == [str(path)]
     assert read_pixels(path)[0, 0].tolist() == [30, 60, 90]
     (name,) = picture_names([str(path)]).values()
     write_picture(read_image(path)[..., ::-1], tmp_path / 'out' / name)
@@ -236,12 +237,11 @@ def test_lists_are_utf8_whatever_the_machine(tmp_path):
             call(tmp_path / 'ids.txt')
 
 
-def test_id_with_a_space_cannot_be_listed(tmp_path):
-    """Lists in the layout of VOC hold the first word of a line; the image is reported missing."""
-    write_image(tmp_path / 'images' / 'two words.png')
+def test_id_with_a_space_is_listed(tmp_path):
+    path = write_image(tmp_path / 'images' / 'two words.png')
     (tmp_path / 'ids.txt').write_text('two words\n')
-    with pytest.raises(FileNotFoundError, match="1 of 1 images of .*ids.txt are missing.*'two'"):
-        find_images(tmp_path / 'images', tmp_path / 'ids.txt')
+    found = find_images(tmp_path / 'images', tmp_path / 'ids.txt')
+    assert found == ({'two words': path}, 0)
 
 
 def test_annotations_keep_names_readable(tmp_path, whole_boxes, capsys):

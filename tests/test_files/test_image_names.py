@@ -2,11 +2,13 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from wsl_plugins.apis.images import count_hidden, list_images
 from wsl_plugins.apis.proposals import check_inside, check_proposals, given_proposals
 from wsl_plugins.datasets import WSODCocoDataset, WSODVOCDataset
 from wsl_plugins.files.formats.proposal_file import ProposalFile
@@ -317,3 +319,49 @@ def test_rule():
     assert images.find('a', 'photos/d1') == 'd1/a' and images.find('b', 'photos') is None
     with pytest.raises(ValueError, match="'b' may be image 'x/b' or 'y/b'"):
         ImageNames(['x/b', 'y/b']).find('b')
+
+
+@pytest.mark.parametrize(
+    ('text', 'ids'),
+    [
+        ('im 1\nim 2\n', ['im 1', 'im 2']),  # blanks
+        ('im 1  1\r\nim 2 -1\r\n', ['im 1', 'im 2']),  # and the column of a class
+        ('im 0\nim 1\n', ['im 0', 'im 1']),  # no column: the images would be one
+    ],
+)
+def test_lists_with_blanks(tmp_path, tool, text, ids):
+    """In the list of images to keep, of both tools that have one."""
+    names = ['im 0', 'im 1', 'im 2']
+    write_images(tmp_path / 'photos', names)
+    (tmp_path / 'ids.txt').write_text('\ufeff' + text, newline='')
+    assert list(find_images(tmp_path / 'photos', tmp_path / 'ids.txt')[0]) == ids
+    path = proposals(tmp_path / 'p.npz', names)
+    out = tmp_path / 'out.npz'
+    options = ['--out', out, '--ids-file', tmp_path / 'ids.txt']
+    code, said = tool('convert_proposals', path, *options)
+    assert code == 0, said
+    assert ProposalFile.load(out).ids.tolist() == ids
+
+
+@pytest.mark.parametrize('write', [coco, voc])
+def test_statistics_of_turned_images(tmp_path, tool, write):
+    """Proposals of images that are turned, or larger, do not fit annotations of the others."""
+    boxes = {name: np.array([[0, 0, *SIZE[::-1]]]) for name in UNIQUE}
+    ProposalFile.from_images(boxes).save(tmp_path / 'p.npz')
+    write(tmp_path, UNIQUE)
+    option = ['--coco', tmp_path / 'ann.json'] if write is coco else ['--voc-root', tmp_path]
+    code, said = tool('proposal_stats', tmp_path / 'p.npz', *option)
+    assert code == 1
+    assert 'box [0.0, 0.0, 60.0, 90.0] lies outside image d0/a of 90 x 60 pixels' in said
+
+
+def test_hidden_images_given_to_a_model(tmp_path):
+    write_images(tmp_path / 'photos', ['a', '._a', 'b', '.ipynb_checkpoints/c'])
+    names = [Path(image).name for image in list_images(tmp_path / 'photos')]
+    assert names == ['a.jpg', 'b.jpg']
+    assert count_hidden([tmp_path / 'photos', str(tmp_path / 'photos/a.jpg')]) == 1
+    assert list_images(tmp_path / 'photos/._a.jpg')  # asked for
+    (tmp_path / 'photos/a.jpg').unlink()
+    (tmp_path / 'photos/b.jpg').unlink()
+    with pytest.raises(ValueError, match='no images found; .*; left out 1 hidden'):
+        list_images(tmp_path / 'photos')

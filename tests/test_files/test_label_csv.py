@@ -352,3 +352,17 @@ def test_no_training_image_has_a_proposal(photos, capsys):
     assert 'none of 10 training images has a proposal' in error
     assert '10 images are smaller than 20 pixels' in error
     assert not (photos.parent / 'out').exists()
+
+
+def test_force_keeps_what_it_cannot_replace(photos, capsys):
+    rows = [f'{n}.png,{("owl", "emu")[n % 2]}' for n in range(12)]
+    out = photos.parent / 'out'
+    assert prepare(photos, rows)[0] == 0
+    before = {path: path.read_bytes() for path in out.rglob('*') if path.is_file()}
+    small = photos.parent / 'small'
+    for n in range(12):
+        small.mkdir(exist_ok=True)
+        cv2.imwrite(str(small / f'{n}.png'), np.zeros((19, 40, 3), np.uint8))
+    assert prepare(small, rows, '--force')[0] == 1
+    assert 'none of 10 training images has a proposal' in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.rglob('*') if path.is_file()} == before

@@ -64,7 +64,7 @@ def check_target(plan: Plan) -> None:
     if not plan.out.is_dir():
         raise FileExistsError(f'{plan.out} is a file; give a folder')
     names = {path.name for path in plan.out.iterdir()}
-    done = {f'{plan.out.resolve().name}_{task}.py' for task in TASKS}
+    done = {path.name for path in _configs(plan)}
     other = sorted(names - done - set(_parts(plan)) - {'__pycache__'})
     if other:
         raise FileExistsError(
@@ -74,11 +74,20 @@ def check_target(plan: Plan) -> None:
         raise FileExistsError(f'{plan.out} is prepared; choose another folder or use --force')
 
 
+def _configs(plan: Plan) -> list[Path]:
+    """Configs of all tasks, the last thing that is written."""
+    return [plan.config.with_name(f'{plan.out.resolve().name}_{task}.py') for task in TASKS]
+
+
+def is_prepared(plan: Plan) -> bool:
+    """Whether an earlier call came to its end."""
+    return any(path.exists() for path in _configs(plan))
+
+
 def clear(plan: Plan) -> None:
     """Remove what an earlier call wrote; without a config, keep its proposals."""
-    done = [plan.config.with_name(f'{plan.out.resolve().name}_{task}.py') for task in TASKS]
-    prepared = any(path.exists() for path in done)
-    for path in done:
+    prepared = is_prepared(plan)
+    for path in _configs(plan):
         path.unlink(missing_ok=True)
     remove(plan, proposals=prepared)
     plan.out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """From images with labels to a folder that trains."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,15 @@ from wsl_plugins.datasets.prepare.layout import (
     write_annotations,
     write_metadata,
 )
-from wsl_plugins.datasets.prepare.plan import SPLITS, TASKS, Plan, check_target, clear
+from wsl_plugins.datasets.prepare.plan import (
+    SPLITS,
+    TASKS,
+    Plan,
+    check_target,
+    clear,
+    is_prepared,
+    remove,
+)
 from wsl_plugins.datasets.prepare.source import LabelledImage, Source
 from wsl_plugins.datasets.prepare.split import check_splits, one_label_only, split_images
 from wsl_plugins.files.images import read_pixels
@@ -63,7 +72,7 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
         FileExistsError: ``out`` holds something else, or a prepared data set without ``force``.
         FileNotFoundError: There is no such file of weights.
         ValueError: Images, labels, boxes, numbers or the name of ``out`` are wrong; or no training
-            image has a proposal. Nothing in ``out`` was changed then.
+            image has a proposal, and then ``out`` is as before.
 
     Example:
         >>> from wsl_plugins.datasets.prepare.csv_labels import read_csv
@@ -100,7 +109,7 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
     named = {split: name_images(s.images) for split, s in zip(SPLITS, (train, test), strict=True)}
     if plan.task == 'localizer':
         check_metadata_names(plan.out / 'metadata', named)
-    else:
+    elif is_prepared(plan):
         _check_proposals(train.images, recipe)
 
     clear(plan)
@@ -117,6 +126,11 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
             file = plan.out / f'proposals_{split}.npz'
             found = generate(paths, recipe, file, plan.workers).counts
             boxes, without[split] = boxes + int(found.sum()), int((found == 0).sum())
+            if split == 'train' and not boxes:
+                remove(plan, proposals=True)
+                with suppress(OSError):  # a link to a folder stays
+                    plan.out.rmdir()
+                raise ValueError(_no_proposals(train.images, recipe.min_side))
     counts = len(train.images), len(test.images)
     text = config_text(plan.task, plan.out, plan.configs, classes, counts, plan.boxes, weights)
     with atomic_write(plan.config) as file:
@@ -134,16 +148,21 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
 
 def _check_proposals(images: list[LabelledImage], recipe: Recipe) -> None:
     """Raise ValueError if no image has a proposal; looks at them up to the first that has one."""
-    proposer, side = recipe.proposer(), recipe.min_side
+    proposer = recipe.proposer()
     for image in images:
         try:
-            found, _ = propose(read_pixels(image.path), proposer, side, recipe.max_side_input)
+            pixels = read_pixels(image.path)
+            found, _ = propose(pixels, proposer, recipe.min_side, recipe.max_side_input)
         except cv2.error:
             return  # names the image later
         if len(found):
             return
+    raise ValueError(_no_proposals(images, recipe.min_side))
+
+
+def _no_proposals(images: list[LabelledImage], side: int) -> str:
     small = sum(image.size is not None and min(image.size) < side for image in images)
-    raise ValueError(
+    return (
         f'none of {len(images)} training images has a proposal, a detector has nothing to learn '
         f'from: {small} images are smaller than {side} pixels, the least side of a proposal; use '
         'larger images, or --task localizer'

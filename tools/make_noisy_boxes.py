@@ -29,8 +29,8 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.evaluation.functional.loc_accuracy import best_iou
+from wsl_plugins.files.class_names import read_class_names
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
-from wsl_plugins.files.names import read_class_names
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
 WRONG_IOU = 0.3  # a wrong box is below with every object

@@ -9,6 +9,7 @@ import torch
 from pseudo_box_args import parse_args
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+from wsl_plugins.files.class_names import read_class_names
 from wsl_plugins.files.formats.detection_files import (
     images_of_coco,
     images_of_metadata,
@@ -17,7 +18,6 @@ from wsl_plugins.files.formats.detection_files import (
 )
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
-from wsl_plugins.files.names import read_class_names
 from wsl_plugins.pseudo_boxes.extract import from_config, from_torchvision
 from wsl_plugins.pseudo_boxes.from_detections import boxes_from_detections
 from wsl_plugins.pseudo_boxes.from_score_maps import boxes_from_score_maps

@@ -366,3 +366,34 @@ def test_force_keeps_what_it_cannot_replace(photos, capsys):
     assert prepare(small, rows, '--force')[0] == 1
     assert 'none of 10 training images has a proposal' in capsys.readouterr().err
     assert {path: path.read_bytes() for path in out.rglob('*') if path.is_file()} == before
+
+
+def test_corners_are_no_classes(photos, capsys):
+    """Also where they are 0 and 1 in all rows."""
+    rows = [f'{n}.png,{n % 2},{(n + 1) % 2},30,20' for n in range(12)]
+    assert prepare(photos, rows, heading='image,xmin,ymin,xmax,ymax')[0] == 1
+    error = capsys.readouterr().err
+    assert 'no column of labels' in error and '--label-column tells which it is' in error
+
+
+@pytest.mark.parametrize(
+    ('file', 'category', 'words'),
+    [
+        (
+            'photos/{}.png',
+            'owl',
+            "none of the 12 images such as '0.png', it has 12 such as 'photos/0.png'",
+        ),
+        ('{}.png', 'Owl', "none of 2 test images has one; of other classes: ['Owl']"),
+    ],
+)
+def test_boxes_of_other_names(photos, capsys, file, category, words):
+    """What does not fit is named."""
+    images = [dict(id=n, file_name=file.format(n), width=40, height=30) for n in range(12)]
+    boxes = [dict(id=n, image_id=n, category_id=1, bbox=[1, 2, 20, 20]) for n in range(12)]
+    content = dict(images=images, annotations=boxes, categories=[dict(id=1, name=category)])
+    (photos.parent / 'boxes.json').write_text(json.dumps(content))
+    rows = [f'{n}.png,{("owl", "emu")[n % 2]}' for n in range(12)]
+    assert prepare(photos, rows, '--eval-boxes', photos.parent / 'boxes.json')[0] == 1
+    error = capsys.readouterr().err
+    assert words in error, error

@@ -198,9 +198,20 @@ def test_an_image_trains_or_tests(convert, tmp_path):
 
 
 def test_classes_that_nothing_teaches_are_named(convert, tmp_path):
-    voc(tmp_path / 'root', ['p0', 'p1'], ['p2', 'p3'], ['cat', 'dog', 'Cat', 'owl'])
+    voc(tmp_path / 'root', ['p0', 'p1'], ['p2', 'p3'], ['cat', 'dog', 'emu', 'owl'])
     said, _ = convert('voc', '--train', 'train', '--test', 'test')
-    assert '2 classes have no training image: Cat, owl' in said
+    assert '2 classes have no training image: emu, owl' in said
+
+
+def test_classes_that_differ_in_capital_letters(tool, convert, tmp_path):
+    voc(tmp_path / 'root', ['p0', 'p1', 'p2'], ['p3'], ['cat', 'dog', 'Cat', 'dog'])
+    words = "classes 'Cat' and 'cat' differ in small and capital letters alone: call them alike"
+    assert words in convert('voc', '--train', 'train', '--test', 'test')[0]
+    options = ['--train', 'train', '--test', 'test', '--task', 'localizer']
+    code, said = tool(
+        'prepare_dataset', 'voc', tmp_path / 'root', *options, '--out', tmp_path / 'out'
+    )
+    assert code == 1 and words in said and not (tmp_path / 'out').exists()
 
 
 def test_one_image_by_two_paths(tool, convert, tmp_path):

@@ -10,8 +10,8 @@ from mmengine.logging import print_log
 
 from wsl_plugins.datasets.info_sequence import InfoSequence
 from wsl_plugins.datasets.wsol_infos import check_files, wsol_infos
+from wsl_plugins.files.class_names import read_class_names
 from wsl_plugins.files.formats.wsol_metadata_arrays import WSOLArrays
-from wsl_plugins.files.names import read_class_names
 from wsl_plugins.files.problems import summary
 from wsl_plugins.registry import DATASETS
 

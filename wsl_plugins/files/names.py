@@ -69,22 +69,6 @@ def read_id_list(path: str | os.PathLike) -> list[str]:
     return ids
 
 
-def read_class_names(path: str | os.PathLike) -> list[str]:
-    """Names of classes, one a line, by number, without blanks around them.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is no utf-8 text, has an empty line before its end, or one name twice.
-    """
-    names = [line.strip() for line in read_text(path).rstrip().split('\n')]
-    if '' in names:
-        raise ValueError(f'{path}:{names.index("") + 1}: a class without a name')
-    twice = first_repeated(names)
-    if twice is not None:
-        raise ValueError(f'{path}: two classes are called {twice!r}')
-    return names
-
-
 def first_repeated(items: Iterable[T]) -> T | None:
     """The first item that was there before; None if there is none.
 

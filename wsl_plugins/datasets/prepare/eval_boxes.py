@@ -10,7 +10,17 @@ from wsl_plugins.files.annotated_boxes import fit_boxes
 
 
 def attach_boxes(source: Source, objects: dict[str, Annotation]) -> None:
-    """Give images the boxes of a COCO file, by ``file_name``; other images of it are not used."""
+    """Give images the boxes of a COCO file, by ``file_name``; other images of it are not used.
+
+    Raises:
+        ValueError: The file has none of the images.
+    """
+    if source.images and not any(image.image_id in objects for image in source.images):
+        here, there = next(iter(objects), None), source.images[0].image_id
+        raise ValueError(
+            f'boxes for evaluation: their file has none of the {len(source.images)} images such as '
+            f'{there!r}, it has {len(objects)} such as {here!r} (file_name)'
+        )
     nothing = Annotation(set(), [])
     found = [(image, objects.get(image.image_id, nothing)) for image in source.images]
     source.images = [image.with_(boxes=tuple(own.boxes), size=own.size) for image, own in found]
@@ -52,7 +62,11 @@ def keep_boxes(source: Source, classes: list[str], own_class: bool) -> None:
         else:
             lost['test images without a box'] += 1
     if not kept:
-        raise ValueError(f'boxes for evaluation: none of {len(source.images)} test images has one')
+        others = sorted({box.name for _, box in rows} - {*classes})
+        raise ValueError(
+            f'boxes for evaluation: none of {len(source.images)} test images has one'
+            + (f'; of other classes: {others}' if others else '')
+        )
     source.images = kept
     source.left_out.update(lost)
     source.noted.update(fitted.notes)

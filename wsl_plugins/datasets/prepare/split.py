@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from wsl_plugins.datasets.prepare.source import LabelledImage, Source
+from wsl_plugins.files.class_names import equal_but_for_case
 from wsl_plugins.files.problems import raise_problems
 
 
@@ -58,7 +59,7 @@ def check_splits(train: list[LabelledImage], test: list[LabelledImage]) -> list[
 
     Raises:
         ValueError: There are fewer than two classes, a test image has another one, an image is in
-            both lists, or a name has several lines.
+            both lists, a name has several lines, or two differ in small and capital letters alone.
     """
     counts = Counter(name for image in train for name in image.labels)
     classes = sorted(counts)
@@ -69,6 +70,7 @@ def check_splits(train: list[LabelledImage], test: list[LabelledImage]) -> list[
         )
     files = {image.path.resolve() for image in train}
     problems = [f'the name of class {name!r} has several lines' for name in classes if '\n' in name]
+    problems += equal_but_for_case(dict.fromkeys([*classes, *(n for i in test for n in i.labels)]))
     for image in test:
         unknown = sorted(set(image.labels) - counts.keys())
         if unknown:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from wsl_plugins.datasets.wsol_converters.source import LabelledImage, Source
+from wsl_plugins.files.class_names import equal_but_for_case
 from wsl_plugins.files.formats.wsol_metadata import SPLITS, WSOLMetadata, write_wsol_metadata
 from wsl_plugins.files.problems import raise_problems
 
@@ -80,7 +81,8 @@ def write_metadata_root(
     Raises:
         FileExistsError: ``out`` exists and may not be replaced.
         ValueError: An argument is out of range; a split has no image or is wrong; an image is in
-            training and in test; or the name of a class has several lines.
+            training and in test; or the name of a class has several lines, or is another's but for
+            small and capital letters.
 
     Example:
         >>> from wsl_plugins.datasets.wsol_converters.voc import read_voc
@@ -122,13 +124,13 @@ def write_metadata_root(
 
 
 def _check_source(source: Source, out: Path) -> None:
-    """No image trains and tests, no class has several lines; classes that nothing teaches are
-    noted."""
+    """No image trains and tests, names of classes can be told apart and have one line; classes that
+    nothing teaches are noted."""
     train = {image.image_id for image in source.train}
     both = [image.image_id for image in source.test if image.image_id in train]
     problems = [f'test image {image_id!r} is a training image too' for image_id in both]
     problems += [f'class {name!r} has several lines' for name in source.classes if '\n' in name]
-    raise_problems(out, problems)
+    raise_problems(out, problems + equal_but_for_case(source.classes))
     taught = {image.label for image in source.train}
     bare = [name for label, name in enumerate(source.classes) if label not in taught]
     if bare:

@@ -116,12 +116,13 @@ class LabelRows:
                 self._wrong(line, f'label {name!r} of image {image!r} is there in line {other}')
 
     def read_columns(self) -> None:
-        """Labels of one column per class: those of 0 and 1. Columns of anything else are not read,
-        columns of both are an error."""
+        """Labels of one column per class: those of 0 and 1. Columns of anything else and corners of
+        boxes are not read, columns of both are an error."""
         bits = {}
         for number, name in enumerate(self.heading):
             own = [bit_of(row.cells[number], self.separator) for row in self.rows]
-            if number != self.image and name and not set(own) <= {None}:
+            named = name and plain(name) not in BOX_NAMES
+            if number != self.image and named and not set(own) <= {None}:
                 bits[number] = own
         if not bits:
             raise ValueError(

@@ -89,6 +89,8 @@ def main() -> int:
     for key in ('dropped_without_area', 'dropped_repeated'):
         if proposals.meta.get(key):
             print(f'{key.replace("_", " ")}: {proposals.meta[key]} boxes of the source')
+    if before := proposals.meta.get('before_first_pixel'):
+        print(f'{before} boxes begin before the first pixel: does the source count from another?')
     return 0
 
 

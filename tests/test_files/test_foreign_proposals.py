@@ -165,6 +165,11 @@ SCALE = r'all boxes lie in 0..1 (largest coordinate: 1), pixels are expected'
 @pytest.mark.parametrize(
     ('name', 'write', 'options', 'words'),
     [
+        ('p.json', results(dict(image_id=12, bbox=[400, 300, 150, 50])), ('--ann', 'ann.json'),
+         'box [400.0, 300.0, 550.0, 350.0] lies outside image 000012 of 500 x 375 pixels'),
+        ('p.json', results(dict(image_id='a', bbox=[40, 30, 0, 50])), (),
+         'p.json: not one of 1 boxes of 1 images has an area'),
+        ('p.json', results(), (), 'p.json: not one of 0 boxes of 0 images has an area'),
         ('p.pkl', pkl(ids=IDS, boxes=FRACTIONS), (), SCALE),
         ('p.pkl', pkl(ids=IDS, boxes=FRACTIONS), ('--end', 'inclusive'), SCALE),
         ('p.pkl', pkl(ids=IDS, boxes=FRACTIONS, bbox_mode=1), (), SCALE),
@@ -203,3 +208,13 @@ def test_refused(convert, name, write, options, words):
     code, printed, found = convert(write, name, *options)
     assert code == 1 and found is None
     assert words in printed and printed.count('\n') == 1 and name in printed
+
+
+def test_boxes_that_count_from_another_pixel(convert):
+    """MATLAB's files count from 1: a 0 there is said, since all boxes may be one pixel off."""
+    boxes = np.array([[0, 0, 10, 20], [4, 5, 30, 40.0]])
+    code, printed, found = convert(mat(boxes=cells([boxes]), images=cells(['a'])), 'p.mat')
+    assert code == 0 and '1 boxes begin before the first pixel: does the source count' in printed
+    assert found.meta['before_first_pixel'] == 1
+    code, printed, _ = convert(mat(boxes=cells([boxes + 1]), images=cells(['a'])), 'p.mat')
+    assert code == 0 and 'first pixel' not in printed

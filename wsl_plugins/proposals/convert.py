@@ -9,6 +9,7 @@ import numpy as np
 
 from wsl_plugins.files import file_errors
 from wsl_plugins.files.formats.coco import read_images
+from wsl_plugins.files.formats.fitting_proposals import fitting_ids
 from wsl_plugins.files.formats.foreign_proposals import ENDS, ForeignProposals
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.proposal_images import check_scale, select
@@ -29,7 +30,8 @@ def read_any(
     """Read proposals of any known format (see :mod:`wsl_plugins.files.formats.foreign_proposals`).
 
     Boxes come in canonical order, each once. Boxes without area are dropped and counted in
-    ``meta``, which also names the scores (``scores_from``) and what was not read (``not_read``).
+    ``meta``, which also counts those that begin before the first pixel (``before_first_pixel``) and
+    names the scores (``scores_from``) and what was not read (``not_read``).
 
     An image is called by its file stem or, where the file has two of one stem, by its path.
 
@@ -45,8 +47,9 @@ def read_any(
     Raises:
         FileNotFoundError: A file does not exist.
         KeyError: An image of ``ids_file`` has no proposals.
-        ValueError: The file is malformed or of unknown format, its boxes are no pixels, or an image
-            may be one of several.
+        ValueError: The file is malformed or of unknown format, has no box with an area, its boxes
+            are no pixels or lie outside of the images that ``ann`` knows, or an image may be one of
+            several.
     """
     path = Path(path)
     if not path.exists():
@@ -74,6 +77,7 @@ def read_any(
             names = found.names(known, ann)
             found.check_scale(np.array([sizes.get(name, (np.nan, np.nan)) for name in names]))
             result = _canonical(found, names)
+        _check_inside(result, sizes)
     return result if ids is None else select(result, ids)
 
 
@@ -91,7 +95,7 @@ def _read(path: Path, ids: list[str] | None) -> ForeignProposals:
 
 def _canonical(found: ForeignProposals, names: list[str]) -> ProposalFile:
     scores: dict[str, Any] = {}
-    boxes, flat, repeated = {}, 0, 0
+    boxes, flat, repeated, before = {}, 0, 0, 0
     for name, number in sorted(zip(names, range(len(names)), strict=True)):
         image_boxes = found.corners(number)
         if not np.isfinite(image_boxes).all():
@@ -102,6 +106,7 @@ def _canonical(found: ForeignProposals, names: list[str]) -> ProposalFile:
         boxes[name], scores[name] = kept, kept_scores
         flat += int((~area).sum())
         repeated += int(area.sum()) - len(kept)
+        before += int((kept < 0).any(axis=1).sum())
     meta = {
         'converted_from': found.path.name,
         'format': found.kind,
@@ -111,6 +116,12 @@ def _canonical(found: ForeignProposals, names: list[str]) -> ProposalFile:
         'dropped_without_area': flat,
         'dropped_repeated': repeated,
     }
+    if not meta['boxes'] and (flat or not boxes):
+        raise ValueError(
+            f'{found.path}: not one of {flat} boxes of {len(boxes)} images has an area'
+        )
+    if before:
+        meta['before_first_pixel'] = before
     if found.scores_from:
         meta['scores_from'] = found.scores_from
     if found.not_read:
@@ -118,6 +129,14 @@ def _canonical(found: ForeignProposals, names: list[str]) -> ProposalFile:
     return ProposalFile.from_images(
         boxes, scores if found.scores_from else None, meta, str(found.path)
     )
+
+
+def _check_inside(proposals: ProposalFile, sizes: dict[str, tuple[float, float]]) -> None:
+    """Boxes must lie in the images whose (width, height) are known."""
+    ids = [image_id for image_id in proposals.ids.tolist() if image_id in sizes]
+    known = np.array([sizes[image_id] for image_id in ids]).reshape(-1, 2)
+    if ids:
+        fitting_ids(proposals, ids, '', known.astype(int), 'the annotations')
 
 
 def save_mmdet(

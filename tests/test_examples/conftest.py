@@ -25,6 +25,7 @@ IMAGES = {  # width, height
     'birds/owl/2.jpg': (8, 8),
     'birds/sparrow/1.jpg': (8, 8),
     'VOC2007/JPEGImages/000012.jpg': (500, 333),
+    'VOC2007/JPEGImages/000017.jpg': (500, 333),
     'data/demo/VOC2007/JPEGImages/1.jpg': (96, 96),
     'data/coco/train2017/000000000009.jpg': (640, 480),
     'data/coco/val2017/000000397133.jpg': (640, 427),
@@ -36,7 +37,8 @@ COCO_BOX = {9: [1.08, 187.69, 611.59, 285.84], 397133: [236.98, 142.51, 24.7, 69
 TEXTS = {
     'VOC2007/ImageSets/Main/train.txt': '000012\n',
     'VOC2007/ImageSets/Main/trainval.txt': '000012\n',
-    'VOC2007/ImageSets/Main/test.txt': '000012\n',
+    'VOC2007/ImageSets/Main/test.txt': '000017\n',
+    'ImageSets/Main/car_train.txt': '000012  1\n000017 -1\n',
     'data/CUB_200_2011/images.txt': f'1 {BIRD}\n',
     'data/CUB_200_2011/train_test_split.txt': '1 1\n',
     'data/CUB_200_2011/image_class_labels.txt': '1 1\n',
@@ -104,7 +106,8 @@ def _write_all() -> None:
     ]
     _save('owls.csv', '\n'.join(['image,label', *rows]))
     car, wnid = _xml('car', 500, 333, (156, 97, 351, 270)), 'n01440764'
-    _save('VOC2007/Annotations/000012.xml', car)
+    for stem in ('000012', '000017'):
+        _save(f'VOC2007/Annotations/{stem}.xml', car)
     _save('data/demo/VOC2007/Annotations/1.xml', _xml('ring', 96, 96, (10, 10, 40, 40)))
     for split in ('train', 'test'):
         _save(f'data/demo/VOC2007/ImageSets/Main/{split}.txt', '1\n')

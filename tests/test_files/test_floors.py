@@ -8,7 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / 'wsl_plugins'
 FLOORS = [
-    ['_mmcv_ext', 'registry', 'stack', 'structures'],
+    ['_mmcv_ext', 'stack', 'structures'],
+    ['registry'],
     ['ops'],
     ['files'],
     ['checkpoints', 'models.layers', 'models.losses', 'proposals'],

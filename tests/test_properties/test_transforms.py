@@ -68,7 +68,7 @@ def test_flip_twice(direction, picture):
     masks = masks[:, ::-1] if down else masks
     masks = masks[:, :, ::-1] if across else masks
     assert np.array_equal(pixels_of(once['proposals'], width, height), masks)
-    twice = flip({**once, 'flip': False})
+    twice = flip({**once, 'flip': False, 'proposals_at': (None, None)})  # as of a new image
     for key in ('img', 'proposals', 'proposals_scores'):
         assert np.array_equal(twice[key], before[key])
 

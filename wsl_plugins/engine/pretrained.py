@@ -26,9 +26,12 @@ def check_pretrained(model: nn.Module) -> None:
         MisfitError: Nothing in a file fits: the message names it, the prefix and the part.
 
     Example:
-        >>> check_pretrained(MODELS.build(cfg.model))
+        >>> layer = nn.Linear(2, 3)
+        >>> torch.save(dict(weight=torch.zeros(3, 2)), 'layer.pth')
+        >>> layer.init_cfg = dict(type='Pretrained', checkpoint='layer.pth')
+        >>> check_pretrained(layer)
     """
-    model = model.module if is_model_wrapper(model) else model
+    model = model.get_submodule('module') if is_model_wrapper(model) else model
     for name, module, cfg in _parts(model):
         path = _local(cfg['checkpoint'])
         content = None if path is None else load_torch(path)

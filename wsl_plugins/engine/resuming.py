@@ -97,8 +97,9 @@ def other_optimizer(optim_wrapper: OptimWrapper | OptimWrapperDict, state: Mappi
         state (Mapping): The entry ``optimizer`` of a checkpoint.
 
     Example:
-        >>> other_optimizer(runner.optim_wrapper, checkpoint['optimizer'])
-        'group 0 has 62 parameters, the training has 60'
+        >>> wrapper = OptimWrapper(torch.optim.SGD([torch.zeros(2, requires_grad=True)], lr=0.1))
+        >>> other_optimizer(wrapper, dict(param_groups=[dict(params=[0, 1])]))
+        'group 0 has 2 parameters, the training has 1'
     """
     if isinstance(optim_wrapper, OptimWrapperDict):
         parts = {name: optim_wrapper[name] for name in optim_wrapper}

@@ -74,8 +74,8 @@ def import_boxes(
         raise FileNotFoundError(f'{path}: no such file')
     sizes = sizes_of(metadata)
     rows: dict[str, list[tuple]] = {}
-    problems, clipped, left_out = [], 0, Counter()
-    how = None
+    left_out: Counter[str] = Counter()
+    problems, clipped, how = [], 0, None
     if file_format == 'coco':
         content = COCOFile.load(path, with_classes=False)
         problems += _check_sizes(content, sizes, metadata.folder)
@@ -148,17 +148,18 @@ def _read_coco(
     content: COCOFile, labels: dict[str, int], classes: dict[int, str]
 ) -> tuple[Rows, Counter, str | None]:
     """The boxes, what was left out, and what is to be said about categories."""
-    rows, left_out, names = [], Counter(), set(classes.values())
+    left_out: Counter[str] = Counter()
+    rows, names = [], set(classes.values())
     compared = not names.isdisjoint(content.classes.values())
     for image in content.images:
-        own = classes.get(labels.get(image.file_name))
+        own = classes.get(labels.get(image.file_name, -1))
         for item in image.objects:
             if item.crowd:
                 left_out['crowds'] += 1
             elif compared and own is not None and content.classes.get(item.category) != own:
                 left_out['boxes of other classes than their image'] += 1
             else:
-                rows.append((image.file_name, list(item.box), item.score))
+                rows.append((image.file_name, list(item.box or ()), item.score))
     said = 'categories are no classes of the data set: every box is of the class of its image'
     return rows, left_out, said if content.classes and not compared else None
 

@@ -152,9 +152,11 @@ def _check_proposals(images: list[LabelledImage], recipe: Recipe) -> None:
     for image in images:
         try:
             pixels = read_pixels(image.path)
+            if pixels is None:
+                return  # named later, as the other
             found, _ = propose(pixels, proposer, recipe.min_side, recipe.max_side_input)
         except cv2.error:
-            return  # names the image later
+            return
         if len(found):
             return
     raise ValueError(_no_proposals(images, recipe.min_side))

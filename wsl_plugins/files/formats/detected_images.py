@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from wsl_plugins.files.annotated_boxes import fit_boxes
 from wsl_plugins.files.problems import raise_problems
@@ -27,7 +28,14 @@ class DetectedImage(NamedTuple):
     classes: np.ndarray
 
     @classmethod
-    def of(cls, size: tuple[int, int], labels: list[int], boxes, scores, classes):
+    def of(
+        cls,
+        size: tuple[int, int],
+        labels: list[int],
+        boxes: ArrayLike,
+        scores: ArrayLike,
+        classes: ArrayLike,
+    ) -> 'DetectedImage':
         """From arrays, tensors or lists; an image without a box may have any of them empty."""
         return cls(
             size,

@@ -53,7 +53,7 @@ def check_score_maps(folder: str | os.PathLike, image_ids: Sequence[str]) -> Non
             f'{", ".join(missing[:5])}{", ..." if len(missing) > 5 else ""}'
         )
     try:
-        check_once([os.path.relpath(path, folder) for path in found], image_ids)
+        check_once([os.path.relpath(path, folder) for path in found if path is not None], image_ids)
     except ValueError as error:
         remedy = 'name maps with the suffix of their image, such as a.jpg.npy'
         raise ValueError(f'{folder}: {error}; {remedy}') from error

@@ -6,8 +6,8 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from wsl_plugins.models.limited import limited
 from wsl_plugins.registry import MODELS
+from wsl_plugins.structures.limited import limited
 
 from .drop_block import check_block_size, expand_blocks
 from .drop_layer import DropLayer

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsl_plugins.models.finite import check_finite_scores
-from wsl_plugins.models.limited import limited
+from wsl_plugins.structures.finite import check_finite_scores
+from wsl_plugins.structures.limited import limited
 
 
 def image_bce(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from wsl_plugins.models.finite import check_finite_maps
 from wsl_plugins.registry import MODELS
+from wsl_plugins.structures.finite import check_finite_maps
 
 from mmdet.models.roi_heads.base_roi_head import BaseRoIHead
 from mmdet.structures.bbox import bbox2roi

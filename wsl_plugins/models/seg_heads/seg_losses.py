@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsl_plugins.models.limited import limited
 from wsl_plugins.models.losses import image_bce
 from wsl_plugins.models.seg_heads.top_fraction import top_count
 from wsl_plugins.structures import IGNORED
+from wsl_plugins.structures.limited import limited
 
 
 def masked_channels(labels: Tensor, background: bool) -> tuple[Tensor, Tensor]:

@@ -3,8 +3,8 @@
 import torch
 
 from wsl_plugins.models.layers import ConcreteDropBlock
-from wsl_plugins.models.limited import limited
 from wsl_plugins.models.losses import image_bce
+from wsl_plugins.structures.limited import limited
 
 
 def test_limited():

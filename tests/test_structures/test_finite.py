@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from wsl_plugins.engine.hooks import CheckLossHook
-from wsl_plugins.models.finite import check_finite_maps, check_finite_scores
+from wsl_plugins.structures.finite import check_finite_maps, check_finite_scores
 
 
 @pytest.fixture

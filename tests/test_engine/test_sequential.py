@@ -323,7 +323,7 @@ class PeakBytes(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         output = func(*args, **(kwargs or {}))
-        for leaf in torch.utils._pytree.tree_leaves(output):
+        for leaf in torch.utils._pytree.tree_flatten(output)[0]:
             if isinstance(leaf, torch.Tensor):
                 storage = leaf.untyped_storage()
                 if storage._cdata not in self.known:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten
 
 SUB_BATCH_SIZE = 500  # more rois at once are not faster, and need more memory while they run
 
@@ -128,7 +128,7 @@ def cuda_peak(fn: Callable, feats: tuple[Tensor, ...], rois: Tensor, inputs: lis
     start = torch.cuda.memory_allocated(rois.device)
     outputs = [
         leaf
-        for leaf in tree_leaves(fn(feats, rois))
+        for leaf in tree_flatten(fn(feats, rois))[0]  # tree_leaves came with torch 2.2
         if isinstance(leaf, Tensor) and leaf.requires_grad
     ]
     ones = [torch.ones_like(output) for output in outputs]

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.runner import CheckpointLoader
-from mmengine.utils import digit_version
 
-from wsl_plugins.checkpoints.safe_load import load_torch
+from wsl_plugins.checkpoints.safe_load import load_torch, restricts_nothing
 from wsl_plugins.files.pickles import KNOWN, Array
 
 ONLY_WEIGHTS = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
@@ -23,7 +22,7 @@ def refuse_code() -> None:
     from an address always. Here every ``torch.load`` gets ``weights_only=True`` (torch's variable
     ``TORCH_FORCE_WEIGHTS_ONLY_LOAD``); what mmengine saves of a training stays readable. Whoever
     trusts a file sets torch's variable ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``: then nothing
-    changes. Nor does it with torch before 2.6, which cannot do this: it warns.
+    changes. With torch before 2.6 this holds for local files; for addresses it cannot, and warns.
 
     Example:
         >>> refuse_code()
@@ -32,16 +31,16 @@ def refuse_code() -> None:
     """
     if os.environ.get(ALLOW_CODE, '0') not in ('0', ''):
         return
-    if digit_version(torch.__version__) < digit_version('2.6'):
+    CheckpointLoader.register_scheme('', load_from_local, force=True)
+    if restricts_nothing():
         warnings.warn(
-            f'torch {torch.__version__} reads checkpoints without restriction: load only those '
-            'that you trust, or use torch 2.6 or newer',
+            f'torch {torch.__version__} reads checkpoints from an address (https://...) without '
+            'restriction: load only those that you trust, or use torch 2.6 or newer',
             stacklevel=2,
         )
         return
     os.environ[ONLY_WEIGHTS] = '1'
     torch.serialization.add_safe_globals(TRAINING)
-    CheckpointLoader.register_scheme('', load_from_local, force=True)
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.utils import digit_version
 
+from wsl_plugins.checkpoints.old_torch import load_restricted
 from wsl_plugins.files.limits import ARRAYS, check_bytes
 from wsl_plugins.files.pickles import DAMAGED
 
@@ -51,8 +53,8 @@ def load_torch(
 
     Args:
         path: The file.
-        known: What else may be in it, see ``torch.serialization.safe_globals``. Default: the
-            training state of mmengine, of which only its place is kept.
+        known: What else may be in it, as ``torch.serialization.safe_globals`` takes it. Default:
+            the training state of mmengine, of which only its place is kept.
         map_location: See ``torch.load``. Default: 'cpu'.
 
     Raises:
@@ -68,11 +70,18 @@ def load_torch(
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file of weights')
     try:
-        _check_size(path)
+        _check_archive(path)
+        if restricts_nothing():
+            return load_restricted(path, {_name(one): _object(one) for one in known}, map_location)
         with _allowed(known):
             return torch.load(path, map_location=map_location, weights_only=True)
     except (*DAMAGED, OSError, struct.error, zipfile.BadZipFile) as error:
         raise CheckpointError(f'{path}: no weights: {reason_of(error)}') from error
+
+
+def restricts_nothing() -> bool:
+    """Whether this torch cannot be told, by name, what a file may hold: the ones before 2.6."""
+    return digit_version(torch.__version__) < digit_version('2.6')
 
 
 @contextmanager
@@ -95,11 +104,18 @@ def _name(one: Callable | tuple[Callable, str]) -> str:
     return one[1] if isinstance(one, tuple) else f'{one.__module__}.{one.__qualname__}'
 
 
-def _check_size(path: Path) -> None:
-    """Refuse archives that unpack to much more than they are: torch never compresses."""
+def _object(one: Callable | tuple[Callable, str]) -> Callable:
+    return one[0] if isinstance(one, tuple) else one
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse programs, and archives that unpack to much more than they are: torch never compresses
+    weights."""
     check_bytes('it', path.stat().st_size, ARRAYS)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
+            if any(name.endswith('/constants.pkl') for name in archive.namelist()):
+                raise ValueError('it holds a program (TorchScript)')
             for info in archive.infolist():
                 if info.file_size > info.compress_size:
                     raise ValueError(f'{info.filename} in it is compressed')

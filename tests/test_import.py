@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import packaging
 import pytest
 
 from wsl_plugins.stack import OPENMMLAB, TORCH
@@ -32,14 +33,26 @@ ORIGINAL = {
 }
 
 
-def _check(site: Path, distributions: dict[str, str]) -> subprocess.CompletedProcess:
+NEEDS_TORCH = {'0.26.0+cpu': '==2.11.0', '0.16.0': '==2.1.0', '0.29.2': '>=2.14'}
+
+
+def _check(
+    site: Path, distributions: dict[str, str], modules_too: tuple[str, ...] = ('pkg_resources',)
+) -> subprocess.CompletedProcess:
     """Fills ``site`` with the distributions and calls the check beside nothing else."""
     modules = {name: need.module for need in TORCH + OPENMMLAB for name in need.distributions}
     for name, version in distributions.items():
         info = site / f'{name.replace("-", "_")}-{version}.dist-info'
         info.mkdir(parents=True)
-        (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
-        (site / f'{modules[name]}.py').write_text('raise RuntimeError("the check imports nothing")')
+        lines = ['Metadata-Version: 2.1', f'Name: {name}', f'Version: {version}']
+        if name == 'torchvision':
+            lines += ['Requires-Dist: numpy', 'Requires-Dist: torch==1.0; extra == "other"']
+            lines += [f'Requires-Dist: torch{NEEDS_TORCH.get(version, "")}']
+        (info / 'METADATA').write_text('\n'.join([*lines, '']))
+        modules_too += (modules[name],)
+    for name in modules_too:
+        (site / f'{name}.py').write_text('raise RuntimeError("the check imports nothing")')
+    (site / 'packaging').symlink_to(Path(packaging.__file__).parent)
     code = (
         f'import sys; sys.path[:0] = [{str(site)!r}, {str(ROOT)!r}]\n'
         'from importlib import util\n'
@@ -99,21 +112,60 @@ def test_empty_environment_names_all_in_one_message(tmp_path):
 
 
 def test_torchvision_of_another_torch(tmp_path):
-    done = _check(tmp_path, {**ONEDL, 'torchvision': '0.25.0'})
+    done = _check(tmp_path, {**ONEDL, 'torch': '2.12.0'})
     assert (
-        'torchvision 0.25.0 does not fit torch 2.11.0+cpu (which needs torchvision 0.26)'
-        in done.stderr
+        'torchvision 0.26.0+cpu does not fit torch 2.12.0 (it needs torch ==2.11.0)' in done.stderr
     )
     assert _command(done).endswith('-m pip install torch==2.11.0 torchvision==0.26.0')
 
 
 @pytest.mark.parametrize(
+    ('torch', 'torchvision', 'fits'),
+    [
+        ('2.11.1', '0.26.0+cpu', True),  # binaries of patch releases fit each other
+        ('2.15.0', '0.29.2', True),  # from 0.29.1 on torchvision takes newer ones, too
+        ('2.14.0.dev20260801+cpu', '0.29.2', False),
+        ('2.16.0.dev20260801+cpu', '0.29.2', True),
+        ('2.13.0', '0.29.2', False),
+        ('2.12.0', '0.27.0', True),  # as conda writes it: any
+    ],
+)
+def test_torchvision_tells_what_it_fits(tmp_path, torch, torchvision, fits):
+    done = _check(tmp_path, {**ONEDL, 'torch': torch, 'torchvision': torchvision})
+    assert (done.returncode == 0) is fits, done.stderr
+    assert ('does not fit torch' in done.stderr) is not fits
+
+
+def test_newer_than_tested_is_a_warning(tmp_path):
+    newest = {**ONEDL, 'torch': '3.0.0', 'torchvision': '1.0.0', 'onedl-mmengine': '1.0.1'}
+    done = _check(tmp_path, newest)
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.splitlines() if 'UserWarning' in line]
+    assert 'not tested with torch 3.0.0 (' in line and ', onedl-mmengine 1.0.1 (0.10.' in line
+    assert 'mmcv' not in line
+    done = _check(tmp_path / 'tested', ONEDL)
+    assert not done.stderr
+
+
+def test_original_mmengine_without_pkg_resources(tmp_path):
+    done = _check(tmp_path, ORIGINAL, modules_too=())
+    assert '- mmengine 0.10.7 needs pkg_resources, which setuptools<81 brings' in done.stderr
+    assert _command(done).endswith(" -m pip install 'setuptools<81'")
+    done = _check(tmp_path / 'onedl', ONEDL, modules_too=())
+    assert done.returncode == 0
+    done = _check(tmp_path / 'torch', {**ORIGINAL, 'torch': '2.0.1'}, modules_too=())
+    assert _command(done).endswith("torch==2.11.0 torchvision==0.26.0 'setuptools<81'")
+    done = _check(tmp_path / 'replaced', {**ORIGINAL, 'mmcv': '1.7.1'}, modules_too=())
+    assert 'pkg_resources' in done.stderr and 'setuptools' not in _command(done)
+
+
+@pytest.mark.parametrize(
     ('name', 'version'),
-    [('onedl-mmcv', '2.4.0'), ('onedl-mmengine', '0.9.1'), ('onedl-mmpretrain', '1.1.1')],
+    [('torch', '2.0.1'), ('onedl-mmengine', '0.9.1'), ('onedl-mmpretrain', '1.1.1')],
 )
 def test_incompatible_version(tmp_path, name, version):
     done = _check(tmp_path, {**ONEDL, name: version})
-    assert f'- {name} {version} is incompatible (needs {name} or ' in done.stderr
+    assert f'- {name} {version} is incompatible (needs {name} ' in done.stderr
     assert f'{name}=={ONEDL[name]}' in _command(done)
 
 
@@ -187,4 +239,4 @@ def test_requirement_files_pin_what_the_check_recommends():
             if '==' in line:
                 pins.update([line.split('==')])
     for need in TORCH + OPENMMLAB:
-        assert pins[need.distributions[0]] == need.tested
+        assert pins[need.distributions[0]] == need.pinned

@@ -1,14 +1,17 @@
 """Checks the torch and OpenMMLab versions beside which ``wsl_plugins`` was imported.
 
-Reads the installed distributions' metadata only: nothing is imported, and the answer takes
+Reads the installed distributions' metadata only: none of them is imported, and the answer takes
 milliseconds. The ``onedl-*`` distributions and the original ones count alike. mmpretrain may be
-absent (detectors do not need it) but not incompatible.
+absent (detectors do not need it) but not incompatible. What is newer than everything that was
+tested is named in a warning.
 """
 
 import importlib.util
 import re
 import shlex
 import sys
+import warnings
+from collections.abc import Iterable
 from importlib import metadata
 from typing import NamedTuple
 
@@ -16,31 +19,33 @@ from typing import NamedTuple
 class Requirement(NamedTuple):
     """A module, the distributions that bring it (the tested one first) and the versions to accept.
 
-    Accepted is ``minimum <= version < below``; ``tested`` is what ``requirements/`` pins.
+    Accepted is ``minimum <= version``; ``pinned`` is what ``requirements/`` pins, ``newest`` the
+    newest one that was tested.
     """
 
     module: str
     distributions: tuple[str, ...]
     minimum: str
-    below: str
-    tested: str
+    pinned: str
+    newest: str
     optional: bool = False
 
 
 TORCH = (
-    Requirement('torch', ('torch',), '2.0', '3.0', '2.11.0'),
-    Requirement('torchvision', ('torchvision',), '0.15', '1.0', '0.26.0'),
+    Requirement('torch', ('torch',), '2.1', '2.11.0', '2.15.0'),
+    Requirement('torchvision', ('torchvision',), '0.16', '0.26.0', '0.29.2'),
 )
 OPENMMLAB = (
-    Requirement('mmengine', ('onedl-mmengine', 'mmengine'), '0.10', '1.0', '0.10.12'),
-    Requirement('mmcv', ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'), '2.0', '2.4', '2.3.6'),
-    Requirement('mmdet', ('onedl-mmdetection', 'mmdet'), '3.3', '4.0', '3.5.1'),
-    Requirement('mmpretrain', ('onedl-mmpretrain', 'mmpretrain'), '1.2', '2.0', '1.3.6', True),
+    Requirement('mmengine', ('onedl-mmengine', 'mmengine'), '0.10', '0.10.12', '0.10.12'),
+    Requirement('mmcv', ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'), '2.0', '2.3.6', '2.3.6'),
+    Requirement('mmdet', ('onedl-mmdetection', 'mmdet'), '3.3', '3.5.1', '3.5.1'),
+    Requirement('mmpretrain', ('onedl-mmpretrain', 'mmpretrain'), '1.2', '1.3.6', '1.3.6', True),
 )
+PKG_RESOURCES = 'setuptools<81'  # the last ones that are sure to have the module
 
 
 def check() -> None:
-    """Raises if something needed is missing or incompatible.
+    """Raises if something needed is missing or incompatible; warns of what was never tested.
 
     Raises:
         ImportError: One message that lists every problem and gives the command that mends all.
@@ -51,18 +56,32 @@ def check() -> None:
     mm = [_problem(need, found[need.module]) for need in OPENMMLAB]
     torch.append(_torchvision_mismatch(versions['torch'], versions['torchvision']))
     mm.append(_mmdet_mismatch(versions['mmdet'], versions['mmcv']))
-    if problems := [problem for problem in torch + mm if problem is not None]:
+    setuptools = _no_pkg_resources(found['mmengine'])
+    if problems := [problem for problem in (*torch, *mm, setuptools) if problem is not None]:
         install, remove = [], []
         if any(torch):
-            install += TORCH
+            install += _pins(TORCH)
         if any(mm):
-            install += [need for need in OPENMMLAB if found[need.module] or not need.optional]
+            install += _pins(need for need in OPENMMLAB if found[need.module] or not need.optional)
             names = [name for need in OPENMMLAB for name in found[need.module]]
             if not all(name.startswith('onedl-') for name in names):
                 remove = (
                     names  # both sets fill the same folders: one must go before the other comes
                 )
+        elif setuptools:
+            install.append(PKG_RESOURCES)
         raise ImportError(_message(problems, remove, install))
+    newer = [
+        f'{name} {version} ({need.newest})'
+        for need in TORCH + OPENMMLAB
+        for name, version in found[need.module].items()
+        if _parse(version) > _parse(need.newest)
+    ]
+    if newer:
+        warnings.warn(
+            f'wsl_plugins was not tested with {", ".join(newer)}; in brackets the newest it was',
+            stacklevel=3,
+        )
 
 
 def installed(need: Requirement) -> dict[str, str]:
@@ -81,7 +100,7 @@ def _parse(version: str) -> tuple[int, ...]:
 
 
 def _problem(need: Requirement, found: dict[str, str]) -> str | None:
-    wanted = f'{" or ".join(need.distributions[:2])} >={need.minimum},<{need.below}'
+    wanted = f'{" or ".join(need.distributions[:2])} >={need.minimum}'
     if len(found) > 1:
         both = ' and '.join(f'{name} {version}' for name, version in found.items())
         return f'{both} are both installed, in one folder {need.module!r}'
@@ -90,17 +109,35 @@ def _problem(need: Requirement, found: dict[str, str]) -> str | None:
         missing = not need.optional and importlib.util.find_spec(need.module) is None
         return f'{need.module} is missing (needs {wanted})' if missing else None
     ((name, version),) = found.items()
-    if not _parse(need.minimum) <= _parse(version) < _parse(need.below):
+    if _parse(version) < _parse(need.minimum):
         return f'{name} {version} is incompatible (needs {wanted})'
     return None
 
 
 def _torchvision_mismatch(torch: str | None, vision: str | None) -> str | None:
-    """torch 2.x and torchvision 0.(x + 15) are built for each other, and for no other."""
-    if torch is None or vision is None or _parse(vision)[1] == _parse(torch)[1] + 15:
+    """torchvision is built for one torch; which one, or from which on, its metadata tells."""
+    if torch is None or vision is None:
         return None
-    fitting = f'0.{_parse(torch)[1] + 15}'
-    return f'torchvision {vision} does not fit torch {torch} (which needs torchvision {fitting})'
+    try:  # comes with matplotlib, and that with mmengine
+        from packaging.requirements import Requirement as Wanted
+        from packaging.version import Version
+    except ImportError:
+        return None
+    for line in metadata.requires('torchvision') or ():
+        wanted = Wanted(line)
+        if wanted.name != 'torch' or (wanted.marker and not wanted.marker.evaluate()):
+            continue
+        patch = [  # releases for mending keep the interface of the binaries
+            one.operator == '==' and Version(one.version).release[:2] == Version(torch).release[:2]
+            for one in wanted.specifier
+            if not one.version.endswith('*')
+        ]
+        if not wanted.specifier.contains(torch, prereleases=True) and not any(patch):
+            return (
+                f'torchvision {vision} does not fit torch {torch} (it needs torch '
+                f'{wanted.specifier})'
+            )
+    return None
 
 
 def _mmdet_mismatch(mmdet: str | None, mmcv: str | None) -> str | None:
@@ -110,10 +147,20 @@ def _mmdet_mismatch(mmdet: str | None, mmcv: str | None) -> str | None:
     return f'mmdet {mmdet} needs mmcv <2.2, mmcv {mmcv} is installed'
 
 
-def _message(problems: list[str], remove: list[str], install: list[Requirement]) -> str:
+def _no_pkg_resources(mmengine: dict[str, str]) -> str | None:
+    """The original mmengine reads every config with a module that setuptools no longer has."""
+    if 'mmengine' not in mmengine or importlib.util.find_spec('pkg_resources') is not None:
+        return None
+    return f'mmengine {mmengine["mmengine"]} needs pkg_resources, which {PKG_RESOURCES} brings'
+
+
+def _pins(needs: Iterable[Requirement]) -> list[str]:
+    return [f'{need.distributions[0]}=={need.pinned}' for need in needs]
+
+
+def _message(problems: list[str], remove: list[str], install: list[str]) -> str:
     pip = f'{shlex.quote(sys.executable)} -m pip'
-    pins = ' '.join(f'{need.distributions[0]}=={need.tested}' for need in install)
-    command = f'{pip} install {pins}'
+    command = f'{pip} install {shlex.join(install)}'
     if remove:
         command = f'{pip} uninstall -y {" ".join(remove)} && {command}'
     listed = '\n'.join(f'  - {problem}' for problem in problems)

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from demo_drawing import draw_bar, fill_polygon, warp
 
 CLASSES = ('ring', 'star', 'cross', 'checker', 'wedge')
 CANVAS = 512  # side of the square on which one object is drawn before it is placed
@@ -41,7 +42,7 @@ def draw_background(rng: np.random.Generator, width: int, height: int) -> np.nda
             dx, dy = rng.uniform(-0.4, 0.4, 2) * side
             thickness = int(rng.integers(2, max(3, side // 24)))
             end = (int(x + dx), int(y + dy))
-            cv2.line(image, (int(x), int(y)), end, color, thickness, cv2.LINE_AA)
+            draw_bar(image, (int(x), int(y)), end, color, thickness)
     return image
 
 
@@ -61,7 +62,7 @@ def draw_part(canvas: np.ndarray, name: str, center: tuple[float, float], radius
         cv2.rectangle(canvas, first, last, color, cv2.FILLED)
 
     def polygon(points: np.ndarray, color: tuple[int, ...]) -> None:
-        cv2.fillPoly(canvas, [np.int32(points * radius + center)], color)
+        fill_polygon(canvas, np.int32(points * radius + center), color)
 
     if name == 'ring':
         disc(1.0, red)
@@ -109,7 +110,8 @@ def draw_object(rng: np.random.Generator, name: str) -> np.ndarray:
     points = np.int32(outline + center)
     color = np.array(random_color(rng, (0.45, 0.85)))
     stripes = np.sin(np.arange(CANVAS) * 2 * np.pi / (CANVAS * rng.uniform(0.07, 0.12))) > 0
-    inside = cv2.fillPoly(np.zeros((CANVAS, CANVAS), np.uint8), [points], 1).astype(bool)
+    inside = np.zeros((CANVAS, CANVAS), bool)
+    fill_polygon(inside.view(np.uint8), points, 1)
     shade = np.where(stripes, 1.0, 0.8)[None, :, None]
     canvas[..., :3] = np.where(inside[..., None], shade * color, 0)
     canvas[..., 3] = np.where(inside, 255, 0)
@@ -141,9 +143,11 @@ def place_object(
     ys, xs = np.nonzero(sprite[..., 3])
     low, high = np.percentile(np.stack([xs, ys], 1) @ turn[:, :2].T + turn[:, 2], (0, 100), axis=0)
     room = np.maximum(np.array([width, height]) * SUPERSAMPLE - (high - low), 0)
-    turn[:, 2] += rng.uniform(0, 1, 2) * room - low
+    place = rng.uniform(0, 1, 2) * room
+    turn[:, 2] += place - low
     size = (width * SUPERSAMPLE, height * SUPERSAMPLE)
-    layer = cv2.warpAffine(sprite, turn, size, flags=cv2.INTER_LINEAR)
+    seen = [*np.int64(place - 2 - scale), *np.int64(place + high - low + 2 + scale)]
+    layer = warp(sprite, turn, size, seen)
     return cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from demo_drawing import warp
 from demo_images import (
     CANVAS,
     CLASSES,
@@ -92,7 +93,7 @@ def render(sprite: np.ndarray, pose: np.ndarray, size: int) -> np.ndarray:
     fine = SUPERSAMPLE * pose
     fine[:, 2] += (SUPERSAMPLE - 1) / 2  # centre of the first pixel in the finer grid
     side = size * SUPERSAMPLE
-    layer = cv2.warpAffine(sprite, fine, (side, side), flags=cv2.INTER_LINEAR)
+    layer = warp(sprite, fine, (side, side))
     return cv2.resize(layer, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
@@ -109,7 +110,7 @@ def spoil(
         kernel = np.zeros((length, length), np.float32)
         kernel[length // 2] = 1 / length
         turn = cv2.getRotationMatrix2D((length // 2, length // 2), rng.uniform(0, 180), 1)
-        kernel = cv2.warpAffine(kernel, turn, (length, length))
+        kernel = warp(kernel, turn, (length, length))
         return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
     if defect == 'noise':
         return image + rng.normal(0, rng.uniform(70, 100), image.shape)
@@ -158,7 +159,7 @@ def draw_clip(rng: np.random.Generator, size: int, frames: int) -> Clip:
         all_boxes.append(boxes)
     images, maps, visible, defects = [], [], [], []
     for t in range(frames):
-        image = cv2.warpAffine(background, paths[0][t], (size, size)).astype(np.float32)
+        image = warp(background, paths[0][t], (size, size)).astype(np.float32)
         seen = np.zeros((size, size), np.uint8)
         for number, layers in enumerate(all_layers, 1):
             alpha = layers[t][..., 3:] / 255

@@ -1,13 +1,15 @@
 # `make demo` and `make test` work in a fresh clone; both set up .venv first. Paths are relative and tools run as
 # modules, so the folder may have spaces in its name.
-PYTHON ?= $(shell python3.11 -V >/dev/null 2>&1 && echo python3.11 || echo python3)
+# The newest Python for which the pinned versions have wheels and that can make an environment; if none, python3.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3.10; do \
+	$$name -c 'import ensurepip, venv' >/dev/null 2>&1 && echo $$name && exit; done; echo python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar off
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow behaviours coverage mutation bench docs audit lint format clean
+.PHONY: help setup demo test test-slow behaviours coverage mutation bench docs audit compat lint format clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,8 +17,8 @@ help: ## This list
 setup: $(STAMP) ## Create .venv with the tested versions (about two minutes, no compiler needed)
 
 $(STAMP): $(wildcard requirements/*.txt) setup.py
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else "Python 3.10 to 3.12 is needed, $(PYTHON) is " + sys.version.split()[0] + "; name another one: make setup PYTHON=python3.11")'
-	@echo '[1/6] virtual environment in $(VENV)'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "Python 3.10 or newer is needed, $(PYTHON) is " + sys.version.split()[0] + "; name another one: make setup PYTHON=python3.13")'
+	@$(PYTHON) -c 'import sys; print("[1/6] virtual environment in $(VENV), Python", sys.version.split()[0])'
 	@$(PYTHON) -m venv $(VENV)
 	@echo '[2/6] torch and torchvision (the largest download)'
 	@$(PIP) -r requirements/torch.txt
@@ -63,6 +65,9 @@ docs: setup ## Build the site into work_dirs/site; run the commands that the doc
 
 audit: setup ## Report known vulnerabilities of the installed packages (never fails)
 	@$(PY) .ci/audit.py
+
+compat: setup ## Build the environments of requirements/compat one after the other, try each (COMPAT="oldest newest": some)
+	$(PY) .ci/compat.py $(COMPAT)
 
 lint: setup ## Check style, format and types
 	$(PY) -m ruff check .

@@ -28,7 +28,7 @@ setup(
     description='Weakly supervised detection and localization as plugins for OpenMMLab',
     license='Apache-2.0',
     packages=find_packages(include=['wsl_plugins', 'wsl_plugins.*']),
-    python_requires='>=3.10,<3.13',
+    python_requires='>=3.10',
     install_requires=_requirements('runtime'),
     extras_require={'search': _requirements('search')},
 )

@@ -8,6 +8,7 @@ import os
 import pickle
 import threading
 import zipfile
+from collections import Counter
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -225,6 +226,10 @@ def test_weights_of_either_file(tmp_path, restricting, zipped):
         f={1, 2},
         g=b'text',
         h=torch.int64,
+        i=bytearray(b'text'),
+        j=1j,
+        k=Counter('aab'),
+        l=torch.device('cpu'),
     )
     path = tmp_path / 'a.pth'
     torch.save(content, path, _use_new_zipfile_serialization=zipped)

@@ -7,12 +7,23 @@ list of names would also call what those return.
 import _compat_pickle
 import os
 import pickle
+from collections import Counter
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import torch
 
+from wsl_plugins.files.pickles import KNOWN
+
+PLAIN = {  # what the newest torch adds to the list of 2.1
+    '_codecs.encode': KNOWN['_codecs', 'encode'],
+    'builtins.bytearray': bytearray,
+    'builtins.complex': complex,
+    'builtins.set': set,
+    'collections.Counter': Counter,
+    'torch.device': torch.device,
+}
 REFUSED = (pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4)
 """Operations that neither ``torch.save`` writes nor a newer torch reads."""
 
@@ -27,7 +38,7 @@ def load_restricted(
     """
     from torch._weights_only_unpickler import _get_allowed_globals  # of old ones only
 
-    allowed = {**_get_allowed_globals(), **known}
+    allowed = {**_get_allowed_globals(), **PLAIN, **known}
     module = ModuleType('restricted')
     module.Unpickler = type('Unpickler', (_Unpickler,), dict(allowed=allowed))
     module.load = lambda file, **kwargs: module.Unpickler(file, **kwargs).load()

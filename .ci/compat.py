@@ -1,9 +1,10 @@
 """Does the package run with other versions? Builds the environments of requirements/compat.
 
-The first line of each file there names the Python versions to try it with. One environment after
-the other is built in a temporary folder (5 GB, of which nothing stays), and in it are run: the
-import, the build of all configs, the demo for one epoch on generated images, the tests of models,
-data, metrics and files. The table goes into docs/install.md; what was printed is in
+The first line of each file there names the Python versions to try it with, the second one what is
+installed last: OpenCV with the contrib modules over the other ones, as ``make setup`` does. One
+environment after the other is built in a temporary folder (5 GB, of which nothing stays), and in it
+are run: the import, the build of all configs, the demo for one epoch on generated images, the tests
+of models, data, metrics and files. The table goes into docs/install.md; what was printed is in
 work_dirs/compat.
 
 Example:
@@ -42,6 +43,7 @@ IMPORT = (
 PYTEST = ('-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--tb=short', '-o', 'addopts=')
 PYTEST += ('--import-mode=importlib', '-m', 'not slow')
 CONFIGS = [path.relative_to(ROOT) for path in sorted(ROOT.glob('tests/test_*configs.py'))]
+LAST = '# last, without dependencies: '
 UNITS = ('models', 'datasets', 'evaluation', 'files')
 STEPS = ('import', 'configs', 'demo of one epoch', 'unit tests')
 
@@ -110,13 +112,12 @@ class Environment:
         return output
 
     def build(self, python: str, requirements: Path) -> None:
-        """Install; OpenCV with the contrib modules last, as ``make setup`` does."""
+        """Install; last what the second line names, over what others bring in."""
         pip = ('-m', 'pip', '--disable-pip-version-check', 'install', '--progress-bar', 'off')
+        last = requirements.read_text(encoding='utf-8').splitlines()[1].partition(LAST)[2].split()
         self.run(python, '-m', 'venv', self.folder)
         self.run(self.python, *pip, '-r', requirements)
-        lines = self.run(self.python, '-m', 'pip', 'freeze').splitlines()
-        contrib = [line for line in lines if line.startswith('opencv-contrib')]
-        self.run(self.python, *pip, '--no-deps', '--force-reinstall', *contrib)
+        self.run(self.python, *pip, '--no-deps', '--upgrade', '--force-reinstall', *last)
 
     def demo(self, folder: Path) -> str:
         """Data, proposals, one epoch, test, inference; the mean average precision."""

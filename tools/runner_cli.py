@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.checkpoints import CheckpointError, MisfitError, refuse_code
+from wsl_plugins.config_names import find_config, similar_configs
 from wsl_plugins.engine.hooks import StartingPointHook
 
 
@@ -46,6 +47,14 @@ def check_file(path: str, what: str) -> None:
     """End the program when the local file ``path`` is missing; addresses (``https://...``) pass."""
     if '://' not in path and not Path(path).is_file():
         fail(f'{what} not found: {path}')
+
+
+def config_file(name: str) -> str:
+    """Path of the config ``name`` (:func:`find_config`); ends the program when there is none."""
+    try:
+        return find_config(name)
+    except FileNotFoundError:
+        fail(f'config not found: {name}{similar_configs(name)}')
 
 
 def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
@@ -91,8 +100,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
     The work folder is that of the command line, else of the config, else named after the config.
     """
-    check_file(args.config, 'config')
-    cfg = Config.fromfile(args.config)
+    cfg = Config.fromfile(config_file(args.config))
     cfg.launcher = args.launcher
     merge_options(cfg, args.cfg_options)
     if args.work_dir is not None:

@@ -2,7 +2,8 @@
 
 The import checks the installed stack (:mod:`wsl_plugins.stack`) and, where mmcv has no compiled
 operators, puts torchvision's in their place (:mod:`wsl_plugins.ops`). Classes are found by name,
-``type='wsl_plugins.X'`` (:mod:`wsl_plugins.registry`).
+``type='wsl_plugins.X'`` (:mod:`wsl_plugins.registry`), configs by ``_base_ = 'wsl_plugins::...'``
+(:mod:`wsl_plugins.config_names`).
 """
 
 from importlib.util import find_spec
@@ -15,3 +16,7 @@ __version__ = '0.1.0'
 if find_spec('mmdet') or not all(map(find_spec, ('torch', 'torchvision', 'mmcv'))):
     stack.check()
 ops.install()
+
+from wsl_plugins import config_names  # noqa: E402  (imports mmengine, which was just checked)
+
+config_names.install()

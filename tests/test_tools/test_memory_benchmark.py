@@ -130,7 +130,7 @@ def tool():
         (['--budgets', 0.5, 0], '--budgets must be greater than 0, got 0'),
         (['--repeats', 0], '--repeats must be at least 1, got 0'),
         (['--memory-limit', 0], '--memory-limit must be greater than 0, got 0.0'),
-        (['--config', 'none.py'], '--config: no such file: none.py'),
+        (['--config', 'none.py'], '--config: none.py: no such config'),
         (['--device', 'abacus'], "--device must be 'cpu', 'cuda' or 'cuda:N', got 'abacus'"),
         (['--device', 'meta'], "--device must be 'cpu', 'cuda' or 'cuda:N', got 'meta'"),
         (['--device', 'cuda:99'], '--device cuda:99: this machine has'),

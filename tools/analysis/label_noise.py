@@ -29,8 +29,10 @@ from terminaltables import GithubFlavoredMarkdownTable
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.checkpoints import refuse_code
+from wsl_plugins.config_names import find_config
 from wsl_plugins.files.writing import atomic_write, write_json
 
+TOOLS = Path(__file__).absolute().parents[1]
 HEAD = 'model.bbox_head'
 NO_ENTROPY = {f'{HEAD}.loss_cls.entropy.loss_weight': 0.0}
 ETA_1 = {f'{HEAD}.loss_cls.eta': 1.0} | {
@@ -56,7 +58,7 @@ def prepare(data: Path, shares: list[float]) -> None:
     """Draw images and boxes, unless they are there already."""
 
     def tool(name: str, *args: object) -> None:
-        subprocess.run([sys.executable, f'tools/{name}.py', *map(str, args)], check=True)
+        subprocess.run([sys.executable, TOOLS / f'{name}.py', *map(str, args)], check=True)
 
     if not data.is_dir():
         tool('make_wsol_demo', '--out', data, '--objects', 1, 3, '--train-boxes')
@@ -74,7 +76,7 @@ def run_once(args: argparse.Namespace, method: str, wrong: float, seed: int) -> 
     results = folder / 'results.json'
     if not results.is_file():
         torch.set_num_threads(1)  # the number of threads changes results
-        cfg = Config.fromfile(config)
+        cfg = Config.fromfile(find_config(config))
         for part in ('train', 'val', 'test'):
             cfg[f'{part}_dataloader'].dataset.data_root = f'{args.data}/'
         cfg.train_dataloader.dataset.box_file = box_file(args.data, wrong).name

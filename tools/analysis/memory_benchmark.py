@@ -47,6 +47,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from terminaltables import GithubFlavoredMarkdownTable
 
+from wsl_plugins.config_names import find_config
 from wsl_plugins.engine.hooks import SequentialBatchHook
 from wsl_plugins.engine.memory_probe import measure as measure_memory
 from wsl_plugins.files.writing import atomic_write
@@ -124,8 +125,10 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'--budgets must be greater than 0, got {min(args.budgets):g}')
     if args.memory_limit is not None and args.memory_limit <= 0:
         parser.error(f'--memory-limit must be greater than 0, got {args.memory_limit}')
-    if not args.config.is_file():
-        parser.error(f'--config: no such file: {args.config}')
+    try:
+        args.config = Path(find_config(args.config))
+    except FileNotFoundError as error:
+        parser.error(f'--config: {error}')
     check_device(parser, args.device)
     return args
 

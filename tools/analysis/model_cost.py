@@ -33,6 +33,7 @@ from mmengine.structures import InstanceData
 from terminaltables import GithubFlavoredMarkdownTable
 
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
+from wsl_plugins.config_names import find_config
 
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
@@ -80,8 +81,7 @@ def parse_row(text: str) -> tuple[str, dict]:
     """
     path, colon, rest = text.partition('.py:')
     path = f'{path}.py' if colon else text
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such config')
+    path = find_config(path)
     options = {}
     for setting in re.split(r',(?![^\[(]*[\])])', rest) if rest else ():  # not inside of brackets
         key, equals, value = setting.partition('=')

@@ -17,6 +17,7 @@ from wsl_plugins.checkpoints import (
 )
 from wsl_plugins.checkpoints.layouts import LAYOUTS
 from wsl_plugins.checkpoints.mapping import for_init
+from wsl_plugins.config_names import find_config
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.pseudo_boxes.weights import file_sha256
 
@@ -56,7 +57,7 @@ def parse_args() -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     layout = LAYOUTS[args.layout]
-    cfg = Config.fromfile(args.config)
+    cfg = Config.fromfile(find_config(args.config))
     shapes = model_shapes(cfg)
     check_normalization(cfg, layout.normalization)
     path = fetch(args.source)

@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from wsl_plugins.checkpoints import fetch, keep_model_weights, model_shapes, read_checkpoint
 from wsl_plugins.checkpoints.publish import size_by_name
+from wsl_plugins.config_names import find_config
 from wsl_plugins.files.writing import atomic_write
 
 EXAMPLE = """example:
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     if Path(args.out).resolve() == path.resolve():
         raise ValueError(f'{args.out}: would overwrite the checkpoint it is made from')
     checkpoint = read_checkpoint(path)
-    cfg = Config.fromfile(args.config)
+    cfg = Config.fromfile(find_config(args.config))
     shapes = model_shapes(cfg)
     try:
         kept = keep_model_weights(checkpoint.weights, shapes)

@@ -12,10 +12,11 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from wsl_plugins.checkpoints import MisfitError, load_fitting, other_order, read_checkpoint
+from wsl_plugins.config_names import find_config
 
 
 def read_config(config: str | os.PathLike | Config) -> Config:
-    """A config of its own: the file's, or a copy.
+    """A config of its own: the file's, that of a packaged name (``find_config``), or a copy.
 
     A config is Python code that is run when it is read: take only those you trust. The one inside a
     checkpoint is never run.
@@ -27,9 +28,7 @@ def read_config(config: str | os.PathLike | Config) -> Config:
     if isinstance(config, Config):
         cfg, name = copy.deepcopy(config), 'the config'
     else:
-        name = str(config)
-        if not Path(name).is_file():
-            raise FileNotFoundError(f'{name}: no such config')
+        name = find_config(config)
         if Path(name).suffix not in ('.py', '.json', '.yaml', '.yml'):
             raise ValueError(f'{name}: not a config (.py, .json, .yaml)')
         cfg = Config.fromfile(name)

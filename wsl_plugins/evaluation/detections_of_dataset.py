@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
+from wsl_plugins.config_names import find_config
 from wsl_plugins.files.formats.detection_files import DetectedImage
 from wsl_plugins.files.names import image_id_of
 
@@ -56,9 +56,7 @@ def objects_of_config(
     Example:
         >>> objects, classes = objects_of_config('configs/oicr/oicr_demo.py')
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'{config}: no such config')
-    cfg = Config.fromfile(config)
+    cfg = Config.fromfile(find_config(config))
     cfg.merge_from_dict(cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     settings = cfg.test_dataloader.dataset

@@ -9,6 +9,7 @@ import torchvision
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from wsl_plugins.config_names import find_config
 from wsl_plugins.pseudo_boxes.layer_features import LayerFeatures
 from wsl_plugins.pseudo_boxes.weights import file_sha256, load_weights
 
@@ -41,9 +42,7 @@ def from_config(
         ValueError: The config has no model, or names no file of weights; see also
             :class:`LayerFeatures` and :func:`.weights.load_weights`.
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'{config}: no such config')
-    cfg = Config.fromfile(config)
+    cfg = Config.fromfile(find_config(config))
     if 'model' not in cfg:
         raise ValueError(f'{config}: has no "model"')
     cfg.model.setdefault('data_preprocessor', cfg.get('data_preprocessor', {}))

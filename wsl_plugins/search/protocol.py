@@ -3,11 +3,11 @@
 import copy
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
+from wsl_plugins.config_names import find_config
 from wsl_plugins.files.writing import atomic_write
 
 from .overrides import dicts_of_type, override
@@ -29,9 +29,7 @@ def read_config(path: str | os.PathLike, options: dict | None = None) -> dict:
     Raises:
         FileNotFoundError: There is no such file.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such config')
-    cfg = Config.fromfile(path, import_custom_modules=False)
+    cfg = Config.fromfile(find_config(path), import_custom_modules=False)
     if options:
         cfg.merge_from_dict(options)
     return cfg.to_dict()

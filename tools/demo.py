@@ -11,6 +11,7 @@ Example:
 import argparse
 import json
 import math
+import os
 import shlex
 import subprocess
 import sys
@@ -21,16 +22,24 @@ from statistics import mean, stdev
 
 from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
+from wsl_plugins_cli import spelled
+
+ROOT = Path(__file__).absolute().parents[1]
 DATA = Path('data/demo')
 VOC = DATA / 'VOC2007'
 PROPOSALS = DATA / 'proposals.npz'
 
 
-def run(*args: object) -> None:
-    """Print and run a command of this Python; stop with its exit code if it fails."""
-    command = [str(arg) for arg in args]
-    print('\n$ python ' + shlex.join(command), flush=True)
-    code = subprocess.run([sys.executable, *command]).returncode
+def run(script: str, *args: object) -> None:
+    """Print and run a script of this folder's parent, ``tools/train.py``, in the current folder.
+
+    Stops with its exit code if it fails.
+    """
+    command = spelled(f'python {script}')
+    if command.startswith('python'):
+        command = f'python {shlex.quote(os.path.relpath(ROOT / script))}'
+    print(f'\n$ {command} {shlex.join(map(str, args))}', flush=True)
+    code = subprocess.run([sys.executable, ROOT / script, *map(str, args)]).returncode
     if code:
         raise SystemExit(code)
 

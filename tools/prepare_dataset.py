@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from terminaltables import AsciiTable
 
+from wsl_plugins_cli import spelled
+
 if TYPE_CHECKING:
     from wsl_plugins.datasets.prepare import Plan, Prepared, Source
 
@@ -164,7 +166,7 @@ def report(plan: Plan, done: Prepared) -> None:
         print(f'left out: {count} {what}')
     for what, count in done.noted.items():
         print(f'{count} {what}')
-    print(f'train: python tools/train.py {plan.config}')
+    print(spelled(f'train: python tools/train.py {plan.config}'))
 
 
 def main(argv: list[str] | None = None) -> int:

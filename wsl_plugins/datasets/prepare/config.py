@@ -6,6 +6,8 @@ from pathlib import Path
 from pprint import pformat
 from string import Template
 
+from wsl_plugins.config_names import PREFIX
+
 SCRATCH = 'none'
 # base; images seen in training by it (epochs x images); its epochs, which are the fewest
 BASES = {
@@ -139,7 +141,8 @@ def config_text(
         task (str): 'detector' (OICR) or 'localizer' (CAM).
         folder (Path): Where the config will lie, beside the prepared data.
         configs (Path): Folder of the configs of this repository. The base is named by a relative
-            path if ``folder`` lies in the repository, else by an absolute one.
+            path if ``folder`` lies in the repository, by ``wsl_plugins::`` if they are those of an
+            installed wheel, else by an absolute path.
         classes (list[str]): Names of the classes.
         images (tuple[int, int]): Number of training and of test images.
         boxes (bool): Whether the test images have boxes.
@@ -149,7 +152,9 @@ def config_text(
     scratch = weights == SCRATCH
     name, seen, fewest = BASES[task, scratch]
     base = (configs / name).resolve()
-    if folder.resolve().is_relative_to(base.parents[len(Path(name).parts)]):
+    if configs.resolve().parent.name == '.mim':
+        base = PREFIX + name
+    elif folder.resolve().is_relative_to(base.parents[len(Path(name).parts)]):
         base = os.path.relpath(base, folder.resolve())
     text = HEAD.substitute(
         train=images[0],

@@ -9,7 +9,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar o
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow behaviours coverage mutation bench docs audit compat lint format clean
+.PHONY: help setup demo test test-slow behaviours coverage mutation bench docs dist audit compat lint format clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,13 @@ docs: setup ## Build the site into work_dirs/site; run the commands that the doc
 	@$(PIP) -r requirements/docs.txt
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m '' tests/test_docs.py tests/test_api_pages.py tests/test_runnable_documents.py
+
+dist: setup ## Build sdist and wheel into dist/ (the wheel from the sdist) and check them, ready to upload
+	@$(PY) -m venv $(VENV)/dist
+	@$(VENV)/dist/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off -r requirements/dist.txt
+	rm -rf build dist
+	$(VENV)/dist/bin/python -m build --outdir dist .
+	$(VENV)/dist/bin/python -m twine check --strict dist/*
 
 audit: setup ## Report known vulnerabilities of the installed packages (never fails)
 	@$(PY) .ci/audit.py

@@ -1,5 +1,7 @@
 _base_ = 'mmdet::_base_/default_runtime.py'
 
+# mmdet's own tools need it before mmdet.models if mmcv has no compiled operators
+custom_imports = dict(imports=['wsl_plugins'])
 # the last checkpoint, as published, the one before it (should this one be cut off while it is
 # written) and the one that localizes best on train-fullsup
 default_hooks = dict(

@@ -168,7 +168,7 @@ def test_in_two_processes_and_as_a_module(environment, demo):
     workers = ('train_dataloader.num_workers=1', 'env_cfg.mp_cfg.mp_start_method=spawn')
     command = (environment / 'python', *launch, *train, '--cfg-options', *workers)
     shown = run(*command, cwd=demo[0])
-    assert 'Epoch(train) [1][4/4]' in shown  # eight images, two processes
+    assert 'Epoch(val) [1][2/2]' in shown  # of four test images in two processes
     assert (demo[0] / 'two/epoch_1.pth').is_file()
 
 

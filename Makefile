@@ -63,8 +63,8 @@ docs: setup ## Build the site into work_dirs/site; run the commands that the doc
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m '' tests/test_docs.py tests/test_api_pages.py tests/test_runnable_documents.py
 
-dist: setup ## Build sdist and wheel into dist/ (the wheel from the sdist) and check them, ready to upload
-	@$(PY) -m venv $(VENV)/dist
+dist: ## Build sdist and wheel into dist/ (the wheel from the sdist) and check them, ready to upload
+	@$(PYTHON) -m venv $(VENV)/dist
 	@$(VENV)/dist/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off -r requirements/dist.txt
 	rm -rf build dist
 	$(VENV)/dist/bin/python -m build --outdir dist .

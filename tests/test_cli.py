@@ -150,3 +150,12 @@ def test_module(tmp_path):
         text=True,
     )
     assert done.stdout == cli.overview() + '\n'
+
+
+def test_the_table_of_the_documents():
+    rows = [
+        f'| `{name}` | {f"`{script}`" if script else ""} | {text} |\n'
+        for commands in cli.COMMANDS.values()
+        for name, (script, text) in commands.items()
+    ]
+    assert ''.join(rows) in (ROOT / 'docs/install.md').read_text()

@@ -107,7 +107,7 @@ def spelled(text: str) -> str:
         name = names.get(match[1])
         return match[0] if name is None else f'{NAME} {name}'
 
-    return re.sub(r'(?:python )?\btools/((?:\w+/)?\w+\.py)', command, text)
+    return re.sub(r'(?:python )?(?<![\w/.-])tools/((?:\w+/)?\w+\.py)', command, text)
 
 
 def run_script(path: Path, name: str, args: list[str]) -> None:

@@ -96,6 +96,7 @@ def test_spelling(monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['tools/report.py'])
     assert cli.spelled(text) == text
     monkeypatch.setattr(sys, 'argv', ['wsl-plugins report'])
+    assert cli.spelled('/a/tools/train.py b/tools/train.py') == '/a/tools/train.py b/tools/train.py'
     assert cli.spelled(text) == (
         'wsl-plugins model-cost, wsl-plugins train; tools/other.py, tools/dist_test.sh'
     )

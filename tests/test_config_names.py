@@ -93,6 +93,7 @@ def test_a_tool_from_an_empty_folder(tmp_path):
     env = dict(os.environ, CUDA_VISIBLE_DEVICES='-1')
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode and 'data/demo/' in done.stderr
+    assert f'packaged config: {FOLDER}/oicr/oicr_demo.py\n' in done.stdout
     done = subprocess.run(
         [*command[:2], 'oicr/oicr_dem.py'], cwd=tmp_path, env=env, capture_output=True, text=True
     )

@@ -50,11 +50,17 @@ def check_file(path: str, what: str) -> None:
 
 
 def config_file(name: str) -> str:
-    """Path of the config ``name`` (:func:`find_config`); ends the program when there is none."""
+    """Path of the config ``name`` (:func:`find_config`), told if it is a packaged one.
+
+    Ends the program when there is none.
+    """
     try:
-        return find_config(name)
+        path = find_config(name)
     except FileNotFoundError:
         fail(f'config not found: {name}{similar_configs(name)}')
+    if path != name:
+        print(f'packaged config: {path}', flush=True)
+    return path
 
 
 def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:

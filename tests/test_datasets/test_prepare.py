@@ -381,15 +381,18 @@ def test_metadata(tmp_path):
 def test_base_is_relative_inside_of_the_repository(tmp_path):
     (tmp_path / 'configs').mkdir()
 
-    def base(folder, images=100):
+    def base(folder, images=100, configs='configs'):
         text = config_text(
-            'detector', folder, tmp_path / 'configs', ['a', 'b'], (images, 9), False, 'none'
+            'detector', folder, tmp_path / configs, ['a', 'b'], (images, 9), False, 'none'
         )
         found = dict(line.split(' = ') for line in text.splitlines() if ' = ' in line[:12])
         return found['_base_'], found['epochs'].split()[0]
 
     assert base(tmp_path / 'data' / 'birds')[0] == "'../../configs/oicr/oicr_demo.py'"
     assert base(Path('/elsewhere'))[0] == f"'{tmp_path}/configs/oicr/oicr_demo.py'"
+    (tmp_path / '.mim/configs').mkdir(parents=True)  # of an installed wheel
+    named = base(tmp_path / 'data', configs='.mim/configs')[0]
+    assert named == "'wsl_plugins::oicr/oicr_demo.py'"
     # 2400 images are seen, in 12 to 100 epochs
     assert [base(tmp_path, n)[1] for n in (10, 24, 99, 5000)] == ['100', '100', '25', '12']
 

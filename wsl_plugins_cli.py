@@ -117,6 +117,7 @@ def run_script(path: Path, name: str, args: list[str]) -> None:
     modules are looked for. (runpy.run_path would set ``sys.argv[0]`` to the path.)
     """
     sys.argv = [name, *args]
+    path = path.absolute()
     sys.path.insert(0, str(path.parent))
     main = sys.modules['__main__'] = ModuleType('__main__')
     main.__file__ = str(path)

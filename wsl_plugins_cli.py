@@ -155,7 +155,7 @@ def run_tool(name: str, args: list[str]) -> None:
     except FileNotFoundError as error:
         fail(str(error))
     written = argparse.HelpFormatter.format_help
-    argparse.HelpFormatter.format_help = lambda self: spelled(written(self))
+    argparse.HelpFormatter.format_help = lambda self: spelled(written(self))  # type: ignore[method-assign]
     run_script(script, f'{NAME} {name}', args)
 
 

@@ -9,8 +9,8 @@ def eleven_points(recalls: np.ndarray, precisions: np.ndarray, num_objects: int)
 
     Levels are compared in whole numbers: n detected objects reach level i where 10 n >= i N. With
     floating-point numbers, recall 3 / 10 is below the level 3 * 0.1 = 0.30000000000000004, 6 / 10
-    and 7 / 10 likewise (mmdet 3.5.1, py-faster-rcnn; the development kit, in MATLAB, makes the
-    levels from both ends and misses 3 / 10 only).
+    and 7 / 10 likewise (py-faster-rcnn, and mmdet 3.5.1 with NumPy 2; the development kit, in
+    MATLAB, makes the levels from both ends and misses 3 / 10 only).
 
     Args:
         recalls: (D,) detected objects over N, after each detection by descending score.

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# MATLAB stores an array of doubles whose values are whole and small as uint8, uint16 or int16 in its
-# .mat file, and scipy.io.loadmat returns the type of the storage, not the type of the array. Boxes
-# that were doubles in MATLAB come as uint16 (or uint8 if the image is small, or doubles if one
-# coordinate has a fraction): their areas wrap around at 65536 without a message.
+# MATLAB stores an array of doubles whose values are whole and small as uint8, uint16 or int16 in
+# its .mat file, and scipy.io.loadmat returns the type of the storage, not the type of the array.
+# Boxes that were doubles in MATLAB come as uint16 (or uint8 if the image is small, or doubles if
+# one coordinate has a fraction): their areas wrap around at 65536 without a message.
 #
 # What one expects: the class that MATLAB shows for the variable; the file has it too. What helps is
 # loadmat(..., mat_dtype=True), which is off by default.
 # Who meets it: everyone who reads proposals published as .mat (selective search, edge boxes,
-# combinatorial grouping) or VOC-like ground truth, and computes areas or overlaps with it.
-# The type differs from file to file, so a first look at one of them shows nothing.
+# combinatorial grouping) or VOC-like ground truth, and computes areas or overlaps with it. The type
+# differs from file to file, so a first look at one of them shows nothing.
 #
-# Seen on 2026-11-29 with Python 3.11, scipy 1.17.1, numpy 2.2.6; the first file is one that MATLAB 7.4
-# wrote (it lies in scipy's wheel), the second has the boxes [1 1 300 300] and [1 1 300 290] as MATLAB
-# writes them:
+# Seen on 2026-11-29 with Python 3.11, scipy 1.17.1, numpy 2.2.6; the first file is one that MATLAB
+# 7.4 wrote (it lies in scipy's wheel), the second has the boxes [1 1 300 300] and [1 1 300 290] as
+# MATLAB writes them:
 #   testmatrix of MATLAB 7.4: uint8, with mat_dtype float64
 #   boxes: uint16, areas [24464, 21464], overlap 0.877
 #   boxes with mat_dtype: float64, areas [90000, 87000], overlap 0.967

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# NumPy 2 compares a float32 array with a threshold from np.arange or np.linspace in float64; NumPy 1
-# compared in float32. A value that equals the threshold no longer does: float32's 0.7 is below 0.7.
-# With a plain Python number as threshold NumPy 2 still compares in float32, so `x >= 0.7` and
+# NumPy 2 compares a float32 array with a threshold from np.arange or np.linspace in float64; NumPy
+# 1 compared in float32. A value that equals the threshold no longer does: float32's 0.7 is below
+# 0.7. With a plain Python number as threshold NumPy 2 still compares in float32, so `x >= 0.7` and
 # `x >= np.float64(0.7)` differ.
 #
 # What one expects: the same code on the same array gives the same count. No warning is given.
-# Who meets it: metrics that go over np.arange(...) with recalls, overlaps or class activation maps in
-# float32. OpenMMLab's 11-point AP of PASCAL VOC 2007 loses up to one of its 11 levels: a class of which
-# 7 of 10 objects are found without a false positive has AP 63.6 under NumPy 2, 72.7 before (and in the
-# protocol).
+# Who meets it: metrics that go over np.arange(...) with recalls, overlaps or class activation maps
+# in float32. OpenMMLab's 11-point AP of PASCAL VOC 2007 loses up to one of its 11 levels: a class
+# of which 7 of 10 objects are found without a false positive has AP 63.6 under NumPy 2, 72.7 before
+# (and in the protocol).
 #
 # Seen on 2026-11-29 with Python 3.11 and mmdet's own function, from the wheel of onedl-mmdetection
 # 3.5.1 (the file is used alone, so that torch is not needed):

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# NumPy adds float32 numbers pairwise only along the axis that is contiguous in memory, usually the last;
-# along the others it adds them one by one.
-# The mean per channel of pictures (..., 3) so stops growing when the sum gets large: the mean of a
-# constant 0.9 is 0.84, its standard deviation 0.07. The mean over all axes of the same array is right,
-# and so is the mean per channel if the channels come first.
+# NumPy adds float32 numbers pairwise only along the axis that is contiguous in memory, usually the
+# last; along the others it adds them one by one. The mean per channel of pictures (..., 3) so stops
+# growing when the sum gets large: the mean of a constant 0.9 is 0.84, its standard deviation 0.07.
+# The mean over all axes of the same array is right, and so is the mean per channel if the channels
+# come first.
 #
-# What one expects: rounding errors of 1e-6, and the same of the same numbers, whatever their order in
-# memory. torch's mean of the same array along the same axis is right.
+# What one expects: rounding errors of 1e-6, and the same of the same numbers, whatever their order
+# in memory. torch's mean of the same array along the same axis is right.
 # Who meets it: everyone who computes the mean and the standard deviation of a data set for the
-# normalization of a network: they go into the configuration. A hundred pictures of the size of PASCAL
-# VOC are enough. With dtype=np.float64 they are right.
+# normalization of a network: they go into the configuration. A hundred pictures of the size of
+# PASCAL VOC are enough. With dtype=np.float64 they are right.
 #
 # Seen on 2026-11-29 with Python 3.11, numpy 2.4.6, 107 pictures of 375 x 500:
 #   constant 0.9, mean per channel: [0.8362 0.8362 0.8362], standard deviation [0.0676 0.0676 0.0676]

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# ONNX's NonMaxSuppression whose optional input max_output_boxes_per_class is left out returns no box
-# at all, whatever the scores, and with the limit but without the optional iou_threshold it removes
-# every box that so much as touches a better one by a sliver: the defaults of the standard are 0 for
-# both. onnxruntime does it without a message.
+# ONNX's NonMaxSuppression whose optional input max_output_boxes_per_class is left out returns no
+# box at all, whatever the scores, and with the limit but without the optional iou_threshold it
+# removes every box that so much as touches a better one by a sliver: the defaults of the standard
+# are 0 for both. onnxruntime does it without a message.
 #
-# What one expects: no limit where none is given, as in torchvision.ops.nms, which knows none; a usual
-# threshold such as 0.5, or an error.
-# Who meets it: everyone who adds suppression to an exported detector by hand. The model runs, is of the
-# right shape, and detects nothing; or it loses one of two neighbours and the mAP is low.
+# What one expects: no limit where none is given, as in torchvision.ops.nms, which knows none; a
+# usual threshold such as 0.5, or an error.
+# Who meets it: everyone who adds suppression to an exported detector by hand. The model runs, is of
+# the right shape, and detects nothing; or it loses one of two neighbours and the mAP is low.
 #
-# Seen on 2026-11-29 with Python 3.11, onnxruntime 1.32.0, onnx 1.23.2, numpy 2.2.6, boxes
-# [0 0 10 10] and [9.9 9.9 20 20], whose overlap is 0.00005:
+# Seen on 2026-11-29 with Python 3.11, onnxruntime 1.32.0, onnx 1.23.2, numpy 2.2.6, boxes [0 0 10
+# 10] and [9.9 9.9 20 20], whose overlap is 0.00005:
 #   boxes, scores:                 0 boxes
 #   boxes, scores, limit:          1 box
 #   boxes, scores, limit, overlap: 2 boxes

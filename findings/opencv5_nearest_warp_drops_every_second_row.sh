@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Since OpenCV 5.0 cv2.warpAffine(flags=INTER_NEAREST) rounds source coordinates that end in .5 to the
-# even pixel. A warp that moves by half a pixel, all of whose coordinates end in .5, so takes every
-# second row and column twice and drops the others: the label map is still of the right size, but
-# half its rows are gone. 4.12 rounded them all in the same direction.
+# Since OpenCV 5.0 cv2.warpAffine(flags=INTER_NEAREST) rounds source coordinates that end in .5 to
+# the even pixel. A warp that moves by half a pixel, all of whose coordinates end in .5, so takes
+# every second row and column twice and drops the others: the label map is still of the right size,
+# but half its rows are gone. 4.12 rounded them all in the same direction.
 #
 # What one expects: a translation or a rotation by 90 degrees moves pixels, and of two equally near
 # ones always the one on the same side is taken.

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# An Optuna study with a seeded sampler that is resumed from its storage, in a new process or with a new
-# sampler object, starts the random numbers again: RandomSampler tries exactly the points it has tried,
-# TPESampler its whole start-up phase. Optuna evaluates them again, without a message.
+# An Optuna study with a seeded sampler that is resumed from its storage, in a new process or with a
+# new sampler object, starts the random numbers again: RandomSampler tries exactly the points it has
+# tried, TPESampler its whole start-up phase. Optuna evaluates them again, without a message.
 #
-# What one expects: load_if_exists=True continues the study: new points, since the study knows its old
-# ones. Who meets it: searches that are run in pieces (jobs with a time limit), or several workers that
-# are started with the same command: 4 workers with seed 0 do the same trials 4 times. GPU hours for
-# nothing, and a best value of far fewer tries than the number of trials says.
+# What one expects: load_if_exists=True continues the study: new points, since the study knows its
+# old ones.
+# Who meets it: searches that are run in pieces (jobs with a time limit), or several workers that
+# are started with the same command. GPU hours for nothing, and a best value of far fewer tries than
+# the number of trials says.
 #
 # Seen on 2026-11-29 with Python 3.11, optuna 5.0.0, two pieces of five trials:
 #   RandomSampler(seed=0): 10 trials, 5 different points

@@ -4,8 +4,8 @@
 # detection counts as a false positive, and the object itself stays in the denominator.
 #
 # What one expects: ids are names; 0 is one like any other, as it is for images and categories.
-# Who meets it: everyone whose converter numbers annotations with enumerate() or with the length of a
-# list. One object of a data set is lost, and one false positive of the highest score is won: in a
+# Who meets it: everyone whose converter numbers annotations with enumerate() or with the length of
+# a list. One object of a data set is lost, and one false positive of the highest score is won: in a
 # small data set or a unit test the numbers fall apart, in a large one they are a little too low.
 #
 # Seen on 2026-11-29 with Python 3.11, pycocotools 2.0.11, numpy 2.2.6, two images with one object

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# COCOeval reads the key `ignore` of an annotation and overwrites it in the next line with `iscrowd`:
-# an object that is marked "ignore": 1 is counted as any other, without a message.
+# COCOeval reads the key `ignore` of an annotation and overwrites it in the next line with
+# `iscrowd`: an object that is marked "ignore": 1 is counted as any other, without a message.
 #
-# What one expects: the code has the key, its results have it (`gtIgnore`), area ranges and crowds are
-# ignored through it, and the JSON files of PASCAL VOC that go around mark difficult objects with it.
+# What one expects: the code has the key, its results have it (`gtIgnore`), area ranges and crowds
+# are ignored through it, and the JSON files of PASCAL VOC that go around mark difficult objects
+# with it.
 # Who meets it: everyone who evaluates VOC (difficult objects), or a data set with "do not care"
 # regions, in COCO's format. The published protocol leaves these objects out; here each of them that
-# is not detected lowers recall and AP. What works is iscrowd=1, but then overlap with this object is
-# measured in another way and any number of detections may match it.
+# is not detected lowers recall and AP. What works is iscrowd=1, but then overlap with this object
+# is measured in another way and any number of detections may match it.
 #
-# Seen on 2026-11-29 with Python 3.11, pycocotools 2.0.11, numpy 2.2.6, two objects of which the first
-# is detected perfectly and the second, which is marked, is not:
+# Seen on 2026-11-29 with Python 3.11, pycocotools 2.0.11, numpy 2.2.6, two objects of which the
+# first is detected perfectly and the second, which is marked, is not:
 #   second object not marked: AP 0.505
 #   second object ignore=1:   AP 0.505
 #   second object iscrowd=1:  AP 1.000

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# scipy.ndimage.binary_closing removes pixels: its dilation and its erosion both take what lies outside
-# the array for background, so that the erosion eats every object that touches the border, one row
-# per iteration. A mask of ones all over loses its frame. OpenCV's and scikit-image's closing keep it.
+# scipy.ndimage.binary_closing removes pixels: its dilation and its erosion both take what lies
+# outside the array for background, so that the erosion eats every object that touches the border,
+# one row per iteration. A mask of ones all over loses its frame. OpenCV's and scikit-image's
+# closing keep it.
 #
 # What one expects: a closing only ever adds pixels; that is what the word means.
-# Who meets it: class activation maps and masks whose holes are closed before a box is drawn around the
-# object: objects at the border of the picture, which large objects are, get smaller boxes. No option
-# mends it (border_value=1 goes to the dilation too): pad the mask first.
+# Who meets it: class activation maps and masks whose holes are closed before a box is drawn around
+# the object: objects at the border of the picture, which large objects are, get smaller boxes. No
+# option mends it (border_value=1 goes to the dilation too): pad the mask first.
 #
-# Seen on 2026-11-29 with Python 3.11, scipy 1.17.1, opencv 4.12.0, numpy 2.2.6, a mask of columns 0 to
-# 59 in a picture of 100 x 100, closed with 3 x 3 ones five times:
+# Seen on 2026-11-29 with Python 3.11, scipy 1.17.1, opencv 4.12.0, numpy 2.2.6, a mask of columns 0
+# to 59 in a picture of 100 x 100, closed with 3 x 3 ones five times:
 #   before: columns 0 to 59, rows 0 to 99
 #   scipy:  columns 5 to 59, rows 5 to 94
 #   opencv: columns 0 to 59, rows 0 to 99

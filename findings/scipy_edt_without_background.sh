@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# scipy.ndimage.distance_transform_edt of an array without a single zero returns finite distances to a
-# pixel that does not exist: row -1, column 0, one above the upper left corner. No message. Its two
-# sisters give -1 (distance_transform_cdt) and 1.3e154 (distance_transform_bf) for the same array.
+# scipy.ndimage.distance_transform_edt of an array without a single zero returns finite distances to
+# a pixel that does not exist: row -1, column 0, one above the upper left corner. No message. Its
+# two sisters give -1 (distance_transform_cdt) and 1.3e154 (distance_transform_bf) for the same
+# array.
 #
 # What one expects: inf, or an error, as there is no background to measure to.
 # Who meets it: surface distances of segmentation (Hausdorff, ASSD) are computed as
-# distance_transform_edt(~prediction)[truth]. For an empty prediction that is a plausible number, which
-# depends on where the object lies in the picture: an object missed at the upper left counts as a
-# near hit, and goes into the mean.
+# distance_transform_edt(~prediction)[truth]. For an empty prediction that is a plausible number,
+# which depends on where the object lies in the picture: an object missed at the upper left counts
+# as a near hit, and goes into the mean.
 #
-# Seen on 2026-11-29 with Python 3.11, scipy 1.17.1, numpy 2.2.6, an object of 20 x 20 in a picture of
-# 200 x 200, prediction empty:
+# Seen on 2026-11-29 with Python 3.11, scipy 1.17.1, numpy 2.2.6, an object of 20 x 20 in a picture
+# of 200 x 200, prediction empty:
 #   object at (0, 0):     mean distance 15.32, largest 27.59
 #   object at (180, 180): mean distance 268.76, largest 282.14
 #   nearest background of pixel (199, 199): (-1, 0)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# scipy.ndimage.gaussian_filter (and uniform_filter) on a uint8 array cuts off the fraction instead of
-# rounding it, once per axis: a picture loses one grey value on average, and a picture of one single
-# grey value may lose two, though nothing in it can be smoothed.
+# scipy.ndimage.gaussian_filter (and uniform_filter) on a uint8 array cuts off the fraction instead
+# of rounding it, once per axis: a picture loses one grey value on average, and a picture of one
+# single grey value may lose two, though nothing in it can be smoothed.
 #
 # What one expects: weights that sum to one keep a constant, and a mean, as in cv2.GaussianBlur.
-# Who meets it: everyone who smooths uint8 pictures, class activation maps or masks of 0 and 1 before a
-# threshold: 7 becomes 5, and every value of a mask that is not completely surrounded becomes 0, so
-# that smoothing is an erosion. Convert to float first.
+# Who meets it: everyone who smooths uint8 pictures, class activation maps or masks of 0 and 1
+# before a threshold: 7 becomes 5, and every value of a mask that is not completely surrounded
+# becomes 0, so that smoothing is an erosion. Convert to float first.
 #
 # Seen on 2026-11-29 with Python 3.11, scipy 1.17.1, numpy 2.2.6:
 #   constant 7, sigma 0.5: 5

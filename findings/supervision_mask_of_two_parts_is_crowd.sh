@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# supervision's DetectionDataset.as_coco() writes an object whose mask has two parts, or a hole, with
-# "iscrowd": 1, since it stores such a mask as RLE and takes RLE for the mark of a crowd. pycocotools
-# leaves crowds out of the ground truth: the object is no longer asked for. Its box is short of one
-# column and one row besides, as the largest pixel of the mask is taken for its end.
+# supervision's DetectionDataset.as_coco() writes an object whose mask has two parts, or a hole,
+# with "iscrowd": 1, since it stores such a mask as RLE and takes RLE for the mark of a crowd.
+# pycocotools leaves crowds out of the ground truth: the object is no longer asked for. Its box is
+# short of one column and one row besides, as the largest pixel of the mask is taken for its end.
 #
-# What one expects: a cat behind a pole is one object; writing a data set does not change what counts.
-# Who meets it: everyone who makes COCO ground truth from masks (of a segmentation network, of a label
-# tool) this way. Partly hidden objects, the hard ones, are dropped from recall without a message.
+# What one expects: a cat behind a pole is one object; writing a data set does not change what
+# counts.
+# Who meets it: everyone who makes COCO ground truth from masks (of a segmentation network, of a
+# label tool) this way. Partly hidden objects, the hard ones, are dropped from recall without a
+# message.
 #
-# Seen on 2026-11-29 with Python 3.11, supervision 0.31.2, pycocotools 2.0.11, numpy 2.2.6, two images
-# with one cat each, of which only the first is found:
+# Seen on 2026-11-29 with Python 3.11, supervision 0.31.2, pycocotools 2.0.11, numpy 2.2.6, two
+# images with one cat each, of which only the first is found:
 #   mask in one piece: iscrowd [0, 0], boxes [[10, 10, 49, 49], [10, 10, 49, 49]], AP 0.505
 #   second cat parted: iscrowd [0, 1], boxes [[10, 10, 49, 49], [10, 10, 49, 49]], AP 1.000
 # (Both boxes are 50 x 50 pixels.)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# torchmetrics' average precision (and ROC, AUROC, F1, ... for binary and multilabel tasks) applies a
-# sigmoid to scores that are not all in [0, 1], and decides it anew in each update(): logits of a batch
-# that happen to lie between 0 and 1 stay as they are, those of the next batch are squashed, and both
-# go into one ranking. The result depends on how the images were put into batches.
+# torchmetrics' average precision (and ROC, AUROC, F1, ... for binary and multilabel tasks) applies
+# a sigmoid to scores that are not all in [0, 1], and decides it anew in each update(): logits of a
+# batch that happen to lie between 0 and 1 stay as they are, those of the next batch are squashed,
+# and both go into one ranking. The result depends on how the images were put into batches.
 #
 # What one expects: the same images and scores give the same number, whatever the size of the batch.
 # Who meets it: evaluation image by image, or a last batch of one or two images, with a model that

@@ -3,11 +3,10 @@
 # takes the mean over all pairs of a found and a true box of the same class in an image, not over
 # matched pairs: two objects of a class, both found perfectly, score 0.5, three score 0.33.
 #
-# What one expects: 1.0 for boxes equal to the truth, as its example, which has one box per class,
-# shows.
+# What one expects: 1.0 for boxes equal to the truth.
 # Who meets it: everyone who reports or chooses a checkpoint by this metric: its value tells above
-# all how many objects an image has, and a detector that finds one of three cats beats one that
-# finds all.
+# all how many objects an image has, and a detector that finds one of three cats scores as much as
+# one that finds all.
 #
 # Seen on 2026-11-29 with Python 3.11, torch 2.11.0, torchmetrics 1.9.0, torchvision 0.26.0:
 #   1 of 1 cats, perfect boxes: 1.0

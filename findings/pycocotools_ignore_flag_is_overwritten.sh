@@ -2,9 +2,8 @@
 # COCOeval reads the key `ignore` of an annotation and overwrites it in the next line with
 # `iscrowd`: an object that is marked "ignore": 1 is counted as any other, without a message.
 #
-# What one expects: the code has the key, its results have it (`gtIgnore`), area ranges and crowds
-# are ignored through it, and the JSON files of PASCAL VOC that go around mark difficult objects
-# with it.
+# What one expects: the code has the key, its results have it (`gtIgnore`), and area ranges and
+# crowds are ignored through it: an object that a data set marks so is left out.
 # Who meets it: everyone who evaluates VOC (difficult objects), or a data set with "do not care"
 # regions, in COCO's format. The published protocol leaves these objects out; here each of them that
 # is not detected lowers recall and AP. What works is iscrowd=1, but then overlap with this object

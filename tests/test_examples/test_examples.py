@@ -37,6 +37,8 @@ def test_examples_of_module(name, in_folder_of_examples, capsys):
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     count = 0
     for test in doctest.DocTestFinder().find(module, name, globs=known):
+        if '__resume' in test.name:
+            continue  # of torch.compile, in another test
         count += sum(doctest.SKIP not in example.options for example in test.examples)
         runner.run(test)
     init_default_scope('mmengine')

@@ -1,6 +1,4 @@
 # The clips of make_clips.py, one frame at a time; 128 x 128 pixels.
-custom_imports = dict(imports=['projects.video_wsod.video_wsod'])
-
 dataset = dict(
     type='WSODVIDDataset',
     data_root='data/clips/',

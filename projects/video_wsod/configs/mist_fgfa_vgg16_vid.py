@@ -1,6 +1,6 @@
 # ImageNet VID: MIST and Concrete DropBlock on features of neighbouring frames; schedule of VOC
 _base_ = '../../../configs/mist/mist_vgg16_voc07.py'
-custom_imports = dict(imports=['projects.video_wsod.video_wsod'])
+custom_imports = dict(imports=['wsl_plugins', 'projects.video_wsod.video_wsod'])
 
 model = dict(
     type='FGFAFastRCNN',

@@ -5,6 +5,7 @@ _base_ = [
     '../../../configs/_base_/schedules/demo_12e.py',
     '../../../configs/_base_/default_runtime.py',
 ]
+custom_imports = dict(imports=['wsl_plugins', 'projects.video_wsod.video_wsod'])
 model = dict(
     backbone=dict(base_channels=32, stem_channels=32),
     roi_head=dict(

@@ -61,6 +61,8 @@ def test_image_bce_bad_input():
         image_bce(torch.rand(1, 2), torch.ones(1, 2), reduction='none')
     with pytest.raises(ValueError, match='differ in shape'):
         image_bce(torch.rand(1, 2), torch.ones(1, 3))
+    with pytest.raises(FloatingPointError, match='image scores are not finite'):
+        image_bce(torch.tensor([[0.5, float('nan')]]), torch.ones(1, 2))
 
 
 def test_loss_is_the_mean_over_images_and_skips_empty_bags():

@@ -6,6 +6,7 @@ model = dict(
         arch='tiny',
         img_size=224,
         drop_path_rate=0.2,
+        pad_small_map=True,  # of images below 224
         init_cfg=dict(
             type='Pretrained',
             checkpoint='https://mmassets.onedl.ai/mmclassification/v0/swin-transformer/'

@@ -43,8 +43,8 @@ test: setup ## Run the tests (without the slow ones)
 test-slow: setup ## Run the slow tests (the commands of the documents: make docs)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m slow --ignore tests/test_runnable_documents.py
 
-behaviours: setup ## Run the tests of docs/behaviours.md, on what we depend on in other libraries (PY=python of another environment)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m '' $$(grep -oE 'tests/[a-z_/]+\.py::[a-z_0-9]+' docs/behaviours.md | sort -u)
+behaviours: setup ## Run the tests of docs/behaviours.md, on what we depend on in other libraries (WITH=python of another environment)
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(or $(WITH),$(PY)) -m pytest -n 2 --dist worksteal -m '' $$(grep -oE 'tests/[a-z_/]+\.py::[a-z_0-9]+' docs/behaviours.md | sort -u)
 
 coverage: setup ## Run the tests, those of commands too, and report lines and branches of wsl_plugins that none reaches
 	rm -rf work_dirs/coverage

@@ -10,7 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wsl_plugins.files.formats.coco_rows import name_of, problems_of_coco, size_of
+from wsl_plugins.files.formats.coco_rows import (
+    name_of,
+    plain_path,
+    problems_of_coco,
+    size_of,
+)
 from wsl_plugins.files.limits import checked_file
 from wsl_plugins.files.names import ImageNames, names_of
 from wsl_plugins.files.problems import raise_problems
@@ -84,7 +89,7 @@ class COCOFile(NamedTuple):
     @classmethod
     def _of(cls, content: dict, with_boxes: bool) -> 'COCOFile':
         images = {
-            row['id']: COCOImage(row['id'], os.path.normpath(row['file_name']), size_of(row), [])
+            row['id']: COCOImage(row['id'], plain_path(row['file_name']), size_of(row), [])
             for row in content['images']
         }
         for number, row in enumerate(content['annotations']):

@@ -42,7 +42,7 @@ def problems_of_coco(
         if trouble := _problem_of_size(row):
             problems.append(f'{name_of("images", number, row)}: {trouble}')
     problems += _repeated('images', images, 'id')
-    files = [{'file_name': os.path.normpath(row['file_name'])} for row in images]
+    files = [{'file_name': plain_path(row['file_name'])} for row in images]
     problems += _repeated('images', files, 'file_name')
     problems += _repeated('categories', categories, 'id')
     names = [row['name'].strip() for row in categories]
@@ -64,6 +64,11 @@ def name_of(part: str, number: int, row: dict) -> str:
     """What an error calls a row: ``annotation 7`` by its id, or ``annotations[3]`` without."""
     key = row.get('id')
     return f'{part}[{number}]' if key is None else f'{_SINGULAR[part]} {short(key)}'
+
+
+def plain_path(file_name: str) -> str:
+    """A path without ``./`` and the like."""
+    return os.path.normpath(file_name) if './' in file_name or '//' in file_name else file_name
 
 
 def size_of(row: dict) -> tuple[int, int] | None:
@@ -129,6 +134,8 @@ def _lacking(part: str, rows: list, needed: dict[str, Rule]) -> list[str]:
     for key, rule in needed.items():
         values = [row.get(key) for row in rows]
         if rule is _anything and None not in values:
+            continue
+        if rule is _bit and sum(map(values.count, (0, 1, None))) == len(values):
             continue
         for number, value in enumerate(values):
             if wanted := rule(value):

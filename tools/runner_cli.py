@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.checkpoints import CheckpointError, MisfitError, refuse_code
 from wsl_plugins.config_names import find_config, similar_configs
+from wsl_plugins.config_options import merge_options
 from wsl_plugins.engine.hooks import StartingPointHook
 
 
@@ -88,17 +89,12 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
-def merge_options(cfg: Config, options: dict | None) -> None:
+def change(cfg: Config, options: dict | None) -> None:
     """Merge what ``--cfg-options`` gave; end the program where the config has no such place."""
-    for key, value in (options or {}).items():
-        try:
-            cfg.merge_from_dict({key: value})
-        except (AttributeError, KeyError, TypeError) as error:  # mmengine's, of the first kind
-            reason = str(error.args[0]).partition('. ')[0]
-            fail(
-                f'--cfg-options {key}={value!r} does not fit the config: {reason}; numbers and '
-                "texts of a list are set together: a.list='[1,2]'"
-            )
+    try:
+        merge_options(cfg, options)
+    except ValueError as error:
+        fail(str(error))
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -108,7 +104,7 @@ def load_config(args: argparse.Namespace) -> Config:
     """
     cfg = Config.fromfile(config_file(args.config))
     cfg.launcher = args.launcher
-    merge_options(cfg, args.cfg_options)
+    change(cfg, args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:

@@ -14,7 +14,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
-from runner_cli import check_file, config_file, merge_options, run
+from runner_cli import change, check_file, config_file, run
 
 from wsl_plugins.apis.models import build_model
 from wsl_plugins.checkpoints import fetch
@@ -87,7 +87,7 @@ def main() -> None:
     config = config_file(args.config)
     check_file(args.checkpoint, 'checkpoint')
     cfg = Config.fromfile(config)
-    merge_options(cfg, args.cfg_options)
+    change(cfg, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     model = build_model(cfg, fetch(args.checkpoint), args.device)
     dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / 'wsl_plugins'
 FLOORS = [
     ['_mmcv_ext', 'config_names', 'stack', 'structures'],
-    ['registry'],
+    ['config_options', 'registry'],
     ['ops'],
     ['files'],
     ['checkpoints', 'models.layers', 'models.losses', 'proposals'],

@@ -34,6 +34,7 @@ from terminaltables import GithubFlavoredMarkdownTable
 
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
 from wsl_plugins.config_names import find_config
+from wsl_plugins.config_options import merge_options
 
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
@@ -109,8 +110,8 @@ def build_model(text: str, common: dict) -> torch.nn.Module:
     """
     path, options = parse_row(text)
     cfg = Config.fromfile(path)
-    cfg.merge_from_dict(common)
-    cfg.merge_from_dict(options)
+    merge_options(cfg, common)
+    merge_options(cfg, options)
     if 'model' not in cfg:
         raise ValueError(f"{path} has no 'model'")
     if 'data_preprocessor' in cfg:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
 from wsl_plugins.config_names import find_config
+from wsl_plugins.config_options import merge_options
 from wsl_plugins.files.formats.detection_files import DetectedImage
 from wsl_plugins.files.names import image_id_of
 
@@ -51,13 +52,13 @@ def objects_of_config(
 
     Raises:
         FileNotFoundError: There is no such config.
-        ValueError: Two images have one id, or the data set has no boxes.
+        ValueError: Two images have one id, the data set has no boxes, or an option does not fit.
 
     Example:
         >>> objects, classes = objects_of_config('configs/oicr/oicr_demo.py')
     """
     cfg = Config.fromfile(find_config(config))
-    cfg.merge_from_dict(cfg_options or {})
+    merge_options(cfg, cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     settings = cfg.test_dataloader.dataset
     settings.pipeline = []

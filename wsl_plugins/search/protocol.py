@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from wsl_plugins.config_names import find_config
+from wsl_plugins.config_options import merge_options
 from wsl_plugins.files.writing import atomic_write
 
 from .overrides import dicts_of_type, override
@@ -28,10 +29,10 @@ def read_config(path: str | os.PathLike, options: dict | None = None) -> dict:
 
     Raises:
         FileNotFoundError: There is no such file.
+        ValueError: An option does not fit.
     """
     cfg = Config.fromfile(find_config(path), import_custom_modules=False)
-    if options:
-        cfg.merge_from_dict(options)
+    merge_options(cfg, options)
     return cfg.to_dict()
 
 

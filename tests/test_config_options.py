@@ -1,0 +1,56 @@
+"""``--cfg-options`` that do not fit are one line, in whatever reads a config."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from wsl_plugins.config_options import merge_options
+
+ROOT = Path(__file__).parents[1]
+CONFIG = dict(train_cfg=dict(max_epochs=2), param_scheduler=[dict(milestones=[3, 5])])
+
+
+@pytest.mark.parametrize(
+    'key', ['param_scheduler.0.milestones.0', 'param_scheduler.4.gamma', 'train_cfg.max_epochs.x']
+)
+def test_what_does_not_fit(key):
+    cfg = Config(CONFIG)
+    with pytest.raises(
+        ValueError, match=rf'^--cfg-options {key}=7 does not fit the config: [^\n]+$'
+    ):
+        merge_options(cfg, {key: 7})
+
+
+def test_what_fits():
+    cfg = Config(CONFIG)
+    merge_options(cfg, None)
+    merge_options(cfg, {'param_scheduler.0.milestones': [1], 'train_cfg.max_epochs': 9, 'new.x': 1})
+    assert cfg.to_dict() == dict(
+        train_cfg=dict(max_epochs=9), param_scheduler=[dict(milestones=[1])], new=dict(x=1)
+    )
+
+
+COMMANDS = [
+    ['wsol_search.py', 'run', 'configs/wsol/cam/cam_demo.py', '--work-dir', 'OUT'],
+    ['analysis/model_cost.py', 'configs/psol/psol_demo.py'],
+    ['analysis/error_modes.py', 'RESULTS', '--config', 'configs/oicr/oicr_demo.py', '--out', 'OUT'],
+]
+
+
+@pytest.mark.parametrize('command', COMMANDS, ids=lambda command: command[0])
+def test_as_a_command(command, tmp_path):
+    (tmp_path / 'results.pkl').write_bytes(b'')
+    places = dict(OUT=str(tmp_path / 'out'), RESULTS=str(tmp_path / 'results.pkl'))
+    words = [places.get(word, word) for word in command]
+    options = ['--cfg-options', 'train_cfg.max_epochs.x=7']
+    done = subprocess.run(
+        [sys.executable, f'tools/{words[0]}', *words[1:], *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode and 'Traceback' not in done.stderr
+    assert '--cfg-options train_cfg.max_epochs.x=7 does not fit' in done.stderr.splitlines()[-1]

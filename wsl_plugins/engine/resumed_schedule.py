@@ -43,9 +43,10 @@ def take_schedule_of_config(checkpoint: dict, runner: Runner) -> None:
     Schedulers step as ``ParamSchedulerHook`` lets them: after each iteration, or each epoch.
     """
     meta = checkpoint['meta']
+    length = steps_of_epoch(meta, len(runner.train_dataloader)) or meta['iter'] + 1
     for saved, groups, own in _players(checkpoint, runner):
         schedulers = _schedulers(runner, own)
-        _move_on(schedulers, meta['iter'], meta['epoch'])
+        _move_on(schedulers, meta['iter'], length)
         for old, new in zip(saved['param_groups'], groups, strict=True):
             old.update({key: value for key, value in new.items() if key != 'params'})
         states = [scheduler.state_dict() for scheduler in schedulers]
@@ -53,6 +54,26 @@ def take_schedule_of_config(checkpoint: dict, runner: Runner) -> None:
             checkpoint['param_schedulers'][own] = states
         else:
             checkpoint['param_schedulers'] = states
+
+
+def steps_of_epoch(meta: dict, length: int) -> int | None:
+    """Steps that an epoch had in the training of a checkpoint; None before its first end.
+
+    Args:
+        meta: Of the checkpoint, with the numbers of whole epochs and of iterations.
+        length: Steps of an epoch now.
+
+    Example:
+        >>> steps_of_epoch(dict(epoch=2, iter=250), 100)  # in the third epoch
+        100
+        >>> steps_of_epoch(dict(epoch=2, iter=100), 100)
+        50
+    """
+    epochs, iterations = meta['epoch'], meta['iter']
+    if not epochs:
+        return None
+    goes_on = epochs * length <= iterations < (epochs + 1) * length
+    return length if goes_on else iterations // epochs
 
 
 def _players(checkpoint: dict, runner: Runner) -> Iterator[tuple[dict, list[dict], str]]:
@@ -69,8 +90,7 @@ def _schedulers(runner: Runner, own: str) -> list:
     return schedulers.get(own, []) if isinstance(schedulers, dict) else schedulers
 
 
-def _move_on(schedulers: list, iterations: int, epochs: int) -> None:
-    length = iterations // epochs if epochs else iterations + 1
+def _move_on(schedulers: list, iterations: int, length: int) -> None:
     for scheduler in schedulers:
         scheduler.optimizer._global_step = iterations  # it has stepped, in the run before
     for done in range(1, iterations + 1):

@@ -6,7 +6,11 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import BaseLoop, Runner
 
-from wsl_plugins.engine.resumed_schedule import schedule_changes, take_schedule_of_config
+from wsl_plugins.engine.resumed_schedule import (
+    schedule_changes,
+    steps_of_epoch,
+    take_schedule_of_config,
+)
 from wsl_plugins.registry import HOOKS
 
 
@@ -49,11 +53,12 @@ class ResumedScheduleHook(Hook):
             )
         loop, meta = runner.train_loop, checkpoint['meta']
         length = len(runner.train_dataloader)
-        if meta['epoch'] and meta['iter'] != meta['epoch'] * length:
+        steps = steps_of_epoch(meta, length)
+        if steps not in (None, length):
             print_log(
-                f'an epoch of the checkpoint had {meta["iter"] / meta["epoch"]:g} steps, now it '
-                f'has {length}: iterations are counted on from {meta["iter"]} of '
-                f'{loop.max_iters}, schedules by iterations too',
+                f'an epoch of the checkpoint had {steps} steps, now it has {length}: iterations '
+                f'are counted on from {meta["iter"]} of {loop.max_iters}, schedules by iterations '
+                'too',
                 'current',
                 logging.WARNING,
             )

@@ -93,6 +93,9 @@ def test_proposals_of_another_origin(tmp_path):
         f'{said}method edge_boxes (there: selective_search), min_side 20 (there: 30)'
     )
     assert other_origin(ConfigDict(proposal_file='absent.npz')) is None
+    write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10, edges='gradient'))
+    told = other_origin(dataset, dict(method='edge_boxes', max_boxes=20, edges='gradient'))
+    assert told.endswith(f'{said}max_boxes 20 (there: 10)')
 
 
 def test_edge_boxes_need_their_model(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.config import ConfigDict
 
 from wsl_plugins.files.boxes import problem_of_scale
-from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.files.formats.proposal_file import ProposalFile, read_meta
 from wsl_plugins.files.formats.proposal_images import ids_of
 from wsl_plugins.files.names import ImageNames
 from wsl_plugins.proposals.recipe import METHODS, Recipe
@@ -71,12 +71,12 @@ def _file_of(dataset: ConfigDict) -> tuple[Path, dict]:
     """Proposal file of a data set, and what it notes: nothing if it is not there."""
     path = Path(dataset.get('data_root') or '', dataset.get('proposal_file') or '')
     known = path.suffix == '.npz' and path.is_file()
-    return path, ProposalFile.load(path).meta if known else {}
+    return path, read_meta(path) if known else {}
 
 
 def _origin(meta: dict) -> dict:
     """What of it decides which boxes are found; of OpenCV's version the first number."""
-    keys = ('method', 'mode', 'min_side', 'max_side_input')
+    keys = ('method', 'mode', 'max_boxes', 'edges', 'model_sha256', 'min_side', 'max_side_input')
     found = {key: meta[key] for key in keys if key in meta}
     if 'opencv' in meta:
         found['OpenCV'] = str(meta['opencv']).partition('.')[0]

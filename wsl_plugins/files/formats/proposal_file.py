@@ -137,14 +137,8 @@ class ProposalFile:
             raise ValueError(
                 f'{path}: not an .npz archive; other formats are read by tools/convert_proposals.py'
             )
-        arrays = read_npz(path, _REQUIRED, ('scores', 'meta'), mapped=_LARGE)
-        try:
-            meta = json.loads(str(arrays.pop('meta', '{}')))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f'{path}: cannot be read: meta is no JSON: {error}') from error
-        if not isinstance(meta, dict):
-            raise ValueError(f'{path}: meta must be a JSON object, got {type(meta).__name__}')
-        return cls(**arrays, meta=meta, name=str(path))
+        arrays = read_npz(path, _REQUIRED, ('scores',), mapped=_LARGE)
+        return cls(**arrays, meta=read_meta(path), name=str(path))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the file in one step: a reader sees the old file or the whole new one.
@@ -212,3 +206,20 @@ class ProposalFile:
 
     def __contains__(self, image_id: object) -> bool:
         return isinstance(image_id, str) and self.find([image_id])[0] >= 0
+
+
+def read_meta(path: str | os.PathLike) -> dict:
+    """What a proposal file notes about itself; nothing else of it is read.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no ``.npz``, or its ``meta`` is no JSON object.
+    """
+    found = read_npz(path, optional=('meta',))
+    try:
+        meta = json.loads(str(found.get('meta', '{}')))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path}: cannot be read: meta is no JSON: {error}') from error
+    if not isinstance(meta, dict):
+        raise ValueError(f'{path}: meta must be a JSON object, got {type(meta).__name__}')
+    return meta

@@ -103,7 +103,7 @@ def main() -> None:
     runner.register_hook(ResumedScheduleHook(args.new_schedule))
     try:
         check_pretrained(runner.model)
-    except FileNotFoundError as error:
+    except OSError as error:  # there is no such file, or the address does not answer
         fail(str(error))
     runner.train()
 

@@ -2,8 +2,8 @@
 
 Each one is a child of the mmengine root registry of the same kind, so ``type='wsl_plugins.X'`` is
 found from mmdet's, mmpretrain's or any other default scope: mmengine imports this module by the
-scope prefix, and ``locations`` import the modules that hold the classes. No ``custom_imports`` is
-needed.
+scope prefix, and ``locations`` import the modules that hold the classes. ``custom_imports`` is
+needed with mmdet's own tools and an mmcv without compiled operators alone.
 
 Example:
     >>> from mmdet.registry import TASK_UTILS

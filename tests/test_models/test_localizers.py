@@ -402,6 +402,20 @@ def test_backbones_without_maps(backbone, channels, option, name):
         assert head.localize(giving(images), label)[1].shape[0] == 1
 
 
+def test_grad_cam_at_a_layer_without_maps():
+    head = dict(type='mmpretrain.VisionTransformerClsHead', num_classes=5, in_channels=192)
+    model = GradCAMClassifier(
+        target_layer='backbone.layers.11',
+        map_label='pred',
+        backbone=dict(type='mmpretrain.VisionTransformer', arch='deit-tiny'),
+        head=head,
+    )
+    with pytest.raises(
+        ValueError, match=r'backbone.layers.11 gives \(1, 197, 192\), Grad-CAM needs'
+    ):
+        model.predict(torch.rand(1, 3, 224, 224))
+
+
 def test_other_channels_and_a_pooling_neck():
     with pytest.raises(ValueError, match=r'in_channels=8, the backbone or neck gives a map of 7'):
         CAMHead(5, 8)((torch.rand(2, 7, 3, 3),))

@@ -36,8 +36,8 @@ def check_finite_scores(scores: Tensor) -> None:
     """
     if not bool(scores.detach().isfinite().all()):
         raise FloatingPointError(
-            f'image scores are not finite{step()}, all feature maps are: the layers per proposal '
-            f'have diverged; {ADVICE}'
+            f'image scores are not finite{step()}: the layers that give them have diverged; '
+            f'{ADVICE}'
         )
 
 

@@ -65,6 +65,11 @@ class GradCAMClassifier(WSOLClassifier):
             with torch.enable_grad():
                 # inputs with gradients: the activations have some even if every layer is frozen
                 logits = self.head(self.extract_feat(inputs.detach().requires_grad_()))
+                if found[-1].dim() != 4:
+                    raise ValueError(
+                        f'{self.target_layer} gives {tuple(found[-1].shape)}, Grad-CAM needs a '
+                        'map (N, D, h, w): name a layer that gives one'
+                    )
                 if self.map_label == 'gt':
                     labels = gt_labels(data_samples or [DataSample()]).to(logits.device)
                 else:

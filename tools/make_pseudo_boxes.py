@@ -18,6 +18,8 @@ from wsl_plugins.files.formats.detection_files import (
 )
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
+from wsl_plugins.proposals.ground_truth import Objects, coco_objects, voc_objects
+from wsl_plugins.pseudo_boxes.accuracy import box_accuracy
 from wsl_plugins.pseudo_boxes.extract import from_config, from_torchvision
 from wsl_plugins.pseudo_boxes.from_detections import boxes_from_detections
 from wsl_plugins.pseudo_boxes.from_score_maps import boxes_from_score_maps
@@ -25,6 +27,7 @@ from wsl_plugins.pseudo_boxes.generate import DDTBoxes
 from wsl_plugins.pseudo_boxes.image_batches import BrokenImagesError
 from wsl_plugins.pseudo_boxes.imports import import_boxes
 from wsl_plugins.pseudo_boxes.provenance import versions
+from wsl_plugins.pseudo_boxes.selection import make_selection
 
 
 def read_classes(path: str | Path, labels: set[int]) -> dict[int, str]:
@@ -105,7 +108,20 @@ def detections(args: argparse.Namespace, metadata: WSOLMetadata | None) -> Pseud
             raise ValueError('--ann and --metadata-root go with detections of a .json only')
         found = read_results_pickle(args.source, args.data_root)
     classes = classes or classes_of(args, {n for image in found.values() for n in image.labels})
-    return boxes_from_detections(found, classes, args.top, args.score_thr)
+    names = ('top', 'score_thr', 'top_ratio', 'ratio', 'nms_iou_thr', 'inside')
+    select = make_selection(args.select, **{name: getattr(args, name) for name in names})
+    return boxes_from_detections(found, classes, select)
+
+
+def known_objects(args: argparse.Namespace) -> dict[str, Objects] | None:
+    """Objects that boxes are compared with, if any are named."""
+    if args.eval_split and not args.eval_voc:
+        raise ValueError('--eval-split needs --eval-voc')
+    if args.eval_voc and args.eval_coco:
+        raise ValueError('--eval-voc and --eval-coco exclude each other')
+    if args.eval_voc:
+        return voc_objects(args.eval_voc, args.eval_split or 'trainval', use_difficult=True)
+    return coco_objects(args.eval_coco) if args.eval_coco else None
 
 
 def make(args: argparse.Namespace) -> PseudoBoxFile | None:
@@ -115,7 +131,9 @@ def make(args: argparse.Namespace) -> PseudoBoxFile | None:
     metadata = args.metadata_root and WSOLMetadata.load(args.metadata_root, args.split)
     if args.command == 'ddt':
         return ddt(args, metadata)
+    objects = None
     if args.command == 'detections':
+        objects = known_objects(args)
         result = detections(args, metadata or None)
     else:
         classes = classes_of(args, set(metadata.labels.values()))
@@ -132,7 +150,13 @@ def make(args: argparse.Namespace) -> PseudoBoxFile | None:
     result.info.update(source=Path(args.source).name, versions=versions())
     if metadata:
         result.info['split'] = args.split
+    accuracy = objects and box_accuracy(result, objects)
     result.save(args.out)
+    if accuracy:
+        print(
+            f'IoU 0.5: precision {accuracy.precision:.1%} ({accuracy.right} of {accuracy.boxes} '
+            f'boxes), recall {accuracy.recall:.1%} (of {accuracy.objects} objects)'
+        )
     return result
 
 

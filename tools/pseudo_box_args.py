@@ -3,6 +3,7 @@
 import argparse
 
 from wsl_plugins.pseudo_boxes.imports import ENDS
+from wsl_plugins.pseudo_boxes.selection import SELECTIONS
 
 EXAMPLE = """examples:
   python tools/make_pseudo_boxes.py ddt --backbone resnet50 --weights resnet50.pth --layer layer4 \\
@@ -104,10 +105,34 @@ def _add_detections(parser: argparse.ArgumentParser) -> None:
         help='.pkl of tools/test.py --out, or .json list of COCO results (with --ann or '
         '--metadata-root)',
     )
-    parser.add_argument('--top', type=int, default=1, metavar='N', help='boxes a label; default: 1')
-    parser.add_argument('--score-thr', type=float, default=0.0, metavar='S', help='default: 0')
+    _add_selection(parser.add_argument_group('which boxes of an image label'))
+    truth = parser.add_argument_group('print precision and recall of the boxes')
+    truth.add_argument('--eval-voc', metavar='DIR', help='objects of VOC, e.g. VOCdevkit/VOC2007')
+    truth.add_argument('--eval-split', metavar='NAME', help='its list; default: trainval')
+    truth.add_argument('--eval-coco', metavar='ANN.json', help='objects of COCO annotations')
     parser.add_argument('--ann', metavar='FILE', help='COCO annotations of the images of a .json')
     parser.add_argument(
         '--data-root', metavar='DIR', help='folder that the ids of the images of a .pkl start from'
     )
     _add_common(parser, required=False)
+
+
+def _add_selection(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        '--select',
+        choices=list(SELECTIONS),
+        default='top',
+        help='top: the best ones; threshold: a score, and the best (SoS-WSOD); mist: the best '
+        'share without overlap; adaptive: a share of the best score, without duplicates and '
+        'groups (WeakSAM); default: top',
+    )
+    group.add_argument('--top', type=int, metavar='N', help='of top: boxes a label; default: 1')
+    for name, meaning, default in (
+        ('score-thr', 'of top and threshold: least score', '0 and 0.3'),
+        ('top-ratio', 'of mist: share of the boxes', 0.15),
+        ('ratio', 'of adaptive: share of the best score', 0.5),
+        ('nms-iou-thr', 'of mist and adaptive: overlap of one object', '0.2 and 0.3'),
+        ('inside', 'of adaptive: share of a box that lies in a group', 0.85),
+    ):
+        help_text = f'{meaning}; default: {default}'
+        group.add_argument(f'--{name}', type=float, metavar='S', help=help_text)

@@ -14,6 +14,7 @@ from wsl_plugins.files.formats.detection_files import (
     read_results_pickle,
 )
 from wsl_plugins.pseudo_boxes.from_detections import boxes_from_detections
+from wsl_plugins.pseudo_boxes.selection import Top
 
 ANN = dict(
     images=[
@@ -61,14 +62,13 @@ def test_best_box_of_each_image_label(read):
 
 def test_top_and_threshold(read):
     images, classes = read(RESULTS)
-    three = boxes_from_detections(images, classes, top=3)
+    three = boxes_from_detections(images, classes, Top(3))
     assert three.boxes['a.jpg'].tolist() == [[3, 2, 13, 12], [5, 2, 50, 12], [1, 2, 11, 12]]
-    two = boxes_from_detections(images, classes, top=3, score_thr=0.9)
+    two = boxes_from_detections(images, classes, Top(3, score_thr=0.9))
     assert two.scores['a.jpg'].tolist() == [0.9, 0.9]
-    none = boxes_from_detections(images, classes, score_thr=0.91)
+    assert two.info['select'] == dict(name='top', top=3, score_thr=0.9)
+    none = boxes_from_detections(images, classes, Top(score_thr=0.91))
     assert none.info['labels_without_box'] == 2
-    with pytest.raises(ValueError, match='top must be at least 1, got 0'):
-        boxes_from_detections(images, classes, top=0)
     image = DetectedImage((9, 9), [3], np.array([[0, 0, np.nan, 1]]), np.ones(1), np.array([3]))
     with pytest.raises(ValueError, match="image 'x': a detection is not finite"):
         boxes_from_detections({'x': image}, classes)

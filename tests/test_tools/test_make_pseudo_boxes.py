@@ -238,6 +238,25 @@ def test_detections(data, tmp_path, run, error):
     assert done.returncode == 0, done.stderr
     found = PseudoBoxFile.load(tmp_path / 'b.json')
     assert found.boxes['a.jpg'].tolist() == [[1, 2, 9, 9]] and found.classes[1] == 'dog'
+    truth = dict(
+        images=[dict(id=1, file_name='a.jpg', width=30, height=20)],
+        annotations=[
+            dict(id=k, image_id=1, category_id=2, bbox=[k, 2, 8, 7], area=56, iscrowd=0)
+            for k in (1, 15)
+        ],
+        categories=[dict(id=2, name='dog')],
+    )
+    (tmp_path / 'truth.json').write_text(json.dumps(truth))
+    args = [*args, '--select', 'adaptive', '--ratio', 0.9, '--eval-coco', tmp_path / 'truth.json']
+    done = run('detections', tmp_path / 'r.pkl', *args)
+    assert done.returncode == 0, done.stderr
+    assert 'IoU 0.5: precision 100.0% (1 of 1 boxes), recall 50.0% (of 2 objects)' in done.stdout
+    select = dict(name='adaptive', ratio=0.9, nms_iou_thr=0.3, inside=0.85)
+    assert PseudoBoxFile.load(tmp_path / 'b.json').info['select'] == select
+    wrong = error('detections', tmp_path / 'r.pkl', *args, '--top', 2)
+    assert "top is no option of the selection 'adaptive'" in wrong
+    wrong = error('detections', tmp_path / 'r.pkl', *args, '--eval-split', 'val')
+    assert '--eval-split needs --eval-voc' in wrong
     assert 'need either --ann or --metadata-root' in error(
         'detections', tmp_path / 'r.json', '--out', tmp_path / 'c.json'
     )

@@ -1,6 +1,7 @@
 from .fc_shared_head import FCSharedHead
 from .normalized_avg_pool import NormalizedAvgPool
 from .quality_bbox_head import QualityBBoxHead
+from .roi_drop_bbox_head import RoIDropBBoxHead
 from .roi_pool import RoIPool
 from .sdcn_roi_head import SDCNRoIHead
 from .single_roi_extractor import SingleRoIExtractor
@@ -10,6 +11,7 @@ __all__ = [
     'FCSharedHead',
     'NormalizedAvgPool',
     'QualityBBoxHead',
+    'RoIDropBBoxHead',
     'RoIPool',
     'SDCNRoIHead',
     'SingleRoIExtractor',

@@ -15,6 +15,7 @@ from mmengine.runner.checkpoint import get_external_models, get_torchvision_mode
 from torch import Tensor
 
 from wsl_plugins.checkpoints.fit import MisfitError
+from wsl_plugins.checkpoints.packaged import PACKAGED, packaged_file, packaged_weights
 from wsl_plugins.checkpoints.safe_load import load_torch
 from wsl_plugins.files import load_pickle
 
@@ -40,12 +41,13 @@ def fetch(source: str) -> Path:
     """Local file of a path or an address.
 
     Args:
-        source: a path, ``https://...``, or a name of mmengine's lists: ``torchvision://resnet50``,
-            ``open-mmlab://vgg16_caffe``. Addresses are downloaded once, to torch's cache; eight or
+        source: a path, ``https://...``, a name of mmengine's lists: ``torchvision://resnet50``,
+            ``open-mmlab://vgg16_caffe``, or 'efficientnet-lite0', 'efficientnet-lite1',
+            'efficientnet-lite2': of an installed package. Addresses are downloaded once, to torch's cache; eight or
             more digits of the SHA-256 in the file's name (``-397923af.pth``) are compared.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: There is no such file, or its package is not installed.
         ValueError: mmengine's list has no such name, or the address is of another kind.
         RuntimeError: The SHA-256 differs.
         OSError: The address does not answer.
@@ -54,6 +56,8 @@ def fetch(source: str) -> Path:
         >>> fetch('torchvision://vgg16')  # doctest: +SKIP
         PosixPath('/home/me/.cache/torch/hub/checkpoints/vgg16-397923af.pth')
     """
+    if source in PACKAGED:
+        return packaged_file(source)
     scheme, mark, name = source.partition('://')
     if not mark:
         if not Path(source).expanduser().is_file():
@@ -104,10 +108,11 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     The weights are the file's entry ``state_dict``, ``model`` or ``blobs``, else the whole file.
 
     Args:
-        path: ends in ``.pkl``, ``.safetensors`` or, for torch, in anything else.
+        path: ends in ``.pkl``, ``.safetensors`` or, for torch, in anything else; or a name of
+            :func:`wsl_plugins.checkpoints.packaged.packaged_weights`.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: There is no such file, or its package is not installed.
         ValueError: It is damaged, holds no weights, or asks for code.
 
     Example:
@@ -116,6 +121,8 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
         Checkpoint(weights={'fc.weight': tensor([[0., 0., 0.],
                 [0., 0., 0.]])}, others={'iteration': 5}, meta={})
     """
+    if str(path) in PACKAGED:
+        return Checkpoint(packaged_weights(str(path)))
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file of weights')

@@ -1,13 +1,14 @@
 """Weights that parts of a model start from (``init_cfg=dict(type='Pretrained', ...)``)."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
 
 from wsl_plugins.checkpoints import MisfitError, fetch, load_fitting, load_torch
+from wsl_plugins.checkpoints.packaged import PACKAGED, packaged_weights
 
 SCHEMES = ('http', 'https', 'torchvision', 'open-mmlab')
 
@@ -22,7 +23,7 @@ def check_pretrained(model: nn.Module) -> None:
         model (nn.Module): Built, its weights not yet initialised.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: There is no such file, or its package is not installed.
         MisfitError: Nothing in a file fits: the message names it, the prefix and the part.
 
     Example:
@@ -33,8 +34,7 @@ def check_pretrained(model: nn.Module) -> None:
     """
     model = model.get_submodule('module') if is_model_wrapper(model) else model
     for name, module, cfg in _parts(model):
-        path = _local(cfg['checkpoint'])
-        content = None if path is None else load_torch(path)
+        content = _content(cfg['checkpoint'])
         if not isinstance(content, dict):
             continue  # mmengine reads it, or says why not
         prefix = cfg.get('prefix')
@@ -60,7 +60,9 @@ def _parts(model: nn.Module) -> Iterator[tuple[str, nn.Module, dict]]:
                 yield name, module, cfg
 
 
-def _local(source: str) -> Path | None:
-    """The file; None for what only mmengine can fetch."""
+def _content(source: str) -> Any:
+    """What the file holds; None for what only mmengine can fetch."""
+    if source in PACKAGED:
+        return packaged_weights(source)
     scheme, mark, _ = source.partition('://')
-    return None if mark and scheme not in SCHEMES else fetch(source)
+    return None if mark and scheme not in SCHEMES else load_torch(fetch(source))

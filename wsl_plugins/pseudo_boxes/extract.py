@@ -9,6 +9,7 @@ import torchvision
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from wsl_plugins.checkpoints.packaged import PACKAGED, packaged_file
 from wsl_plugins.config_names import find_config
 from wsl_plugins.pseudo_boxes.layer_features import LayerFeatures
 from wsl_plugins.pseudo_boxes.weights import file_sha256, load_weights
@@ -94,10 +95,11 @@ def from_torchvision(
 def _finish(features: LayerFeatures, info: dict, weights: str | os.PathLike) -> LayerFeatures:
     """Load the weights and note where they are from."""
     load_weights(features.model, weights, features.keys)
+    file = packaged_file(str(weights)) if str(weights) in PACKAGED else weights
     features.info = dict(
         info,
-        weights=Path(weights).name,
-        weights_sha256=file_sha256(weights),
+        weights=Path(file).name,
+        weights_sha256=file_sha256(file),
         layer=features.layer,
         input_size=features.input_size,
     )

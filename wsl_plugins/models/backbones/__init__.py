@@ -1,8 +1,9 @@
 from importlib.util import find_spec
 
 from .dilated_vgg import DilatedVGG
+from .timm_backbone import TimmBackbone
 
-__all__ = ['DilatedVGG']
+__all__ = ['DilatedVGG', 'TimmBackbone']
 if find_spec('mmpretrain'):  # which detectors do without
     from .localizers import LocalizerInceptionV3, LocalizerResNet, LocalizerVGG
     from .vector_backbones import AuxInceptionV3, PooledVGG

@@ -5,6 +5,7 @@ from .roi_drop_bbox_head import RoIDropBBoxHead
 from .roi_pool import RoIPool
 from .sdcn_roi_head import SDCNRoIHead
 from .single_roi_extractor import SingleRoIExtractor
+from .timm_shared_head import TimmSharedHead
 from .wsod_roi_head import WSODRoIHead
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     'RoIPool',
     'SDCNRoIHead',
     'SingleRoIExtractor',
+    'TimmSharedHead',
     'WSODRoIHead',
 ]

@@ -69,6 +69,7 @@ def test_head_has_the_classes_of_the_data_set_and_large_networks_the_hook(cfg):
     metainfo = DATASETS.get(dataset.type).METAINFO | dict(dataset.get('metainfo', {}))
     assert cfg.model.roi_head.num_classes == len(metainfo['classes'])
     # layers per proposal that need more memory than a GPU has; the hook of the runtime stays
-    large = cfg.model.backbone.get('depth') in (50, 101)
+    backbone = cfg.model.backbone
+    large = backbone.get('depth') in (50, 101) or backbone.get('model_name') == 'resnet50'
     sequential = dict(type='wsl_plugins.SequentialBatchHook', sub_batch_size='auto')
     assert cfg.custom_hooks == [dict(type='NumClassCheckHook')] + [sequential] * large

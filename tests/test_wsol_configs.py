@@ -34,11 +34,15 @@ def cfg(request, without_weights):
     init_default_scope('mmengine')
 
 
-# backbones of mmpretrain, which are of no published code
+# backbones of mmpretrain and timm, which are of no published code
 STRIDES = {
     'mmpretrain.SwinTransformer': 32,
     'mmpretrain.ConvNeXt': 32,
     'mmpretrain.VisionTransformer': 16,
+    'tf_efficientnet_lite0': 16,
+    'resnet50': 16,
+    'vit_small_patch16_224': 16,
+    'vit_small_patch14_dinov2': 14,
 }
 
 
@@ -77,7 +81,8 @@ def check_rates(model, optimizer, cfg):
 def test_one_training_step(cfg):
     cfg.model.data_preprocessor = cfg.data_preprocessor
     model = MODELS.build(cfg.model)
-    stride = STRIDES.get((cfg.model.get('backbone') or {}).get('type'))
+    backbone = cfg.model.get('backbone') or {}
+    stride = STRIDES.get(backbone.get('model_name', backbone.get('type')))
     side = 224 if stride else 64
     batch = make_batch(cfg.data_preprocessor.num_classes, side)
     if cfg.method == 'center':
@@ -116,7 +121,7 @@ def assert_pillow(pipeline):
 
 def test_data_and_evaluation(cfg):
     # only of the same classes, and not where other layers take its place (ACoL, SPG), as published
-    same = cfg.filename.endswith('resnet50_imagenet.py')
+    same = cfg.filename.endswith(('resnet50_imagenet.py', 'lite0_imagenet.py'))
     assert cfg.keeps_classifier == (same and cfg.method in ('cam', 'has', 'adl', 'cutmix'))
     for loop in ('train', 'val', 'test'):  # mmengine's runner wants all of a loop or nothing
         last = 'optim_wrapper' if loop == 'train' else f'{loop}_evaluator'

@@ -45,10 +45,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     common.add_argument('--seed', type=int, default=0, help='of that choice; default: 0')
     common.add_argument(
         '--weights',
-        default='torchvision://resnet18',
+        default='efficientnet-lite0',
         metavar='FILE',
-        help='ResNet-18 to start from: path or address, or "none": a small network from scratch, '
-        'for generated images; default: torchvision://resnet18 (a download of 45 MB)',
+        help='what to start from: "efficientnet-lite0", of an installed package; path or address '
+        'of a ResNet-18 (torchvision://resnet18: a download of 45 MB); or "none": a small network '
+        'from scratch, for generated images; default: efficientnet-lite0',
     )
     common.add_argument(
         '--max-side-input',

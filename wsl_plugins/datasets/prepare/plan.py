@@ -22,7 +22,7 @@ class Plan:
         boxes (bool): Whether the boxes of the test images are kept for evaluation. Defaults to
             False.
         weights (str): See :func:`config_text`; a file is made absolute. Defaults to
-            'torchvision://resnet18'.
+            'efficientnet-lite0'.
         max_side_input (int): Proposals of larger images are computed on a copy reduced to this
             longer side, pixels. Defaults to 500.
         workers (int, optional): Processes. Defaults to None: one per core.
@@ -35,7 +35,7 @@ class Plan:
     test_fraction: float = 0.2
     seed: int = 0
     boxes: bool = False
-    weights: str = 'torchvision://resnet18'
+    weights: str = 'efficientnet-lite0'
     max_side_input: int = 500
     workers: int | None = None
     force: bool = False

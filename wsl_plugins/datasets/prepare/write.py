@@ -7,7 +7,8 @@ from pathlib import Path
 
 import cv2
 
-from wsl_plugins.datasets.prepare.config import SCRATCH, config_text
+from wsl_plugins.checkpoints.packaged import packaged_file
+from wsl_plugins.datasets.prepare.config import LITE0, OWN_BASE, config_text
 from wsl_plugins.datasets.prepare.eval_boxes import keep_boxes
 from wsl_plugins.datasets.prepare.images import link_images, name_images, read_sizes
 from wsl_plugins.datasets.prepare.layout import (
@@ -70,7 +71,7 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
 
     Raises:
         FileExistsError: ``out`` holds something else, or a prepared data set without ``force``.
-        FileNotFoundError: There is no such file of weights.
+        FileNotFoundError: There is no such file of weights, or their package is not installed.
         ValueError: Images, labels, boxes, numbers or the name of ``out`` are wrong; or no training
             image has a proposal, and then ``out`` is as before.
 
@@ -172,8 +173,10 @@ def _no_proposals(images: list[LabelledImage], side: int) -> str:
 
 
 def _weights(weights: str) -> str:
-    """The address as it is, the path absolute, or 'none'."""
-    if weights == SCRATCH or '://' in weights:
+    """The name or address as it is, the path absolute, or 'none'."""
+    if weights == LITE0:
+        packaged_file(weights)  # is installed
+    if weights in OWN_BASE or '://' in weights:
         return weights
     if not Path(weights).is_file():
         raise FileNotFoundError(f'{weights}: no such file of weights')

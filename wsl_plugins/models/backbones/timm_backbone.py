@@ -37,9 +37,10 @@ class TimmBackbone(TimmPart):
         ValueError: timm has no such network, or it has no such level.
 
     Example:
-        >>> TimmBackbone('tf_efficientnet_lite0', out_indices=(3,))(torch.rand(1, 3, 64, 96))[0].shape
+        >>> images = torch.rand(1, 3, 64, 96)
+        >>> TimmBackbone('tf_efficientnet_lite0', out_indices=(3,))(images)[0].shape
         torch.Size([1, 112, 4, 6])
-        >>> TimmBackbone('tf_efficientnet_lite0')(torch.rand(1, 3, 64, 96))[0].shape
+        >>> TimmBackbone('tf_efficientnet_lite0')(images)[0].shape
         torch.Size([1, 1280, 2, 3])
     """
 

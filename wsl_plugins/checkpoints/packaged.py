@@ -71,6 +71,23 @@ def packaged_weights(name: str) -> dict[str, Tensor]:
     }
 
 
+def imagenet_classes() -> tuple[str, ...]:
+    """The first name of each of ImageNet's 1,000 classes, in their order; timm knows them.
+
+    Raises:
+        ImportError: timm is not installed.
+
+    Example:
+        >>> imagenet_classes()[281]
+        'tabby'
+    """
+    if not find_spec('timm'):
+        raise ImportError("ImageNet's classes: needs timm: pip install wsl_plugins[weights]")
+    from timm.data import ImageNetInfo
+
+    return tuple(names.split(',')[0] for names in ImageNetInfo().label_descriptions())
+
+
 def _load(filename: str, map_location: Any = None) -> dict[str, Tensor]:
     """mmengine's loader of these names."""
     return {key: value.to(map_location) for key, value in packaged_weights(filename).items()}

@@ -15,7 +15,12 @@ from mmengine.runner.checkpoint import get_external_models, get_torchvision_mode
 from torch import Tensor
 
 from wsl_plugins.checkpoints.fit import MisfitError
-from wsl_plugins.checkpoints.packaged import PACKAGED, packaged_file, packaged_weights
+from wsl_plugins.checkpoints.packaged import (
+    PACKAGED,
+    imagenet_classes,
+    packaged_file,
+    packaged_weights,
+)
 from wsl_plugins.checkpoints.safe_load import load_torch
 from wsl_plugins.files import load_pickle
 
@@ -110,7 +115,8 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
 
     Args:
         path: ends in ``.pkl``, ``.safetensors`` or, for torch, in anything else; or a name of
-            :func:`wsl_plugins.checkpoints.packaged.packaged_weights`.
+            :func:`wsl_plugins.checkpoints.packaged.packaged_weights`: a localizer with ImageNet's
+            1,000 classes and their names.
 
     Raises:
         FileNotFoundError: There is no such file, or its package is not installed.
@@ -123,11 +129,20 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
                 [0., 0., 0.]])}, others={'iteration': 5}, meta={})
     """
     if str(path) in PACKAGED:
-        return Checkpoint(packaged_weights(str(path)))
+        return _localizer(str(path))
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file of weights')
     return weights_in(_load(path), path)
+
+
+def _localizer(name: str) -> Checkpoint:
+    """The network of a package as backbone and head of a localizer."""
+    weights = {
+        ('head.' if key.startswith('fc.') else 'backbone.') + key: value
+        for key, value in packaged_weights(name).items()
+    }
+    return Checkpoint(weights, meta=dict(dataset_meta=dict(classes=imagenet_classes())))
 
 
 def weights_in(content: Any, path: str | os.PathLike) -> Checkpoint:

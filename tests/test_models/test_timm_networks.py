@@ -160,7 +160,7 @@ def test_no_proposals():
 def test_mistakes(monkeypatch):
     with pytest.raises(ValueError, match="has no network 'lite0'"):
         TimmBackbone('lite0')
-    for options in (dict(out_indices=(5,)), dict(frozen_stages=5), dict(out_indices=())):
+    for options in (dict(out_indices=(5,)), dict(frozen_stages=5), dict(out_indices=[])):
         with pytest.raises(ValueError, match='has the levels 0 to 4: got'):
             TimmBackbone(LITE0, **options)
     with pytest.raises(ValueError, match='has the levels 0 to 4, got after=5'):

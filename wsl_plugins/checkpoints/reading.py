@@ -84,9 +84,15 @@ def fetch(source: str) -> Path:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         digits = torch.hub.HASH_REGEX.search(file_name)
-        torch.hub.download_url_to_file(
-            source, str(path), digits and digits[1], progress=sys.stderr.isatty()
-        )
+        try:
+            torch.hub.download_url_to_file(
+                source, str(path), digits and digits[1], progress=sys.stderr.isatty()
+            )
+        except OSError as error:
+            raise OSError(
+                f'{source}: not downloaded: {error}; give a file (--weights FILE of a tool, '
+                f'checkpoint=FILE of a config), or what a package brings: {", ".join(PACKAGED)}'
+            ) from error
     return path
 
 

@@ -34,7 +34,7 @@ class TimmBackbone(TimmPart):
 
     Raises:
         ImportError: timm is not installed.
-        ValueError: timm has no such network, or it has no such level.
+        ValueError: timm has no such network, it has no such level, or timm cannot give its maps.
 
     Example:
         >>> images = torch.rand(1, 3, 64, 96)
@@ -59,14 +59,16 @@ class TimmBackbone(TimmPart):
         if out_indices is None and (tokens or getattr(network, 'output_fmt', 'NCHW') != 'NCHW'):
             out_indices = (-1,)
         names = self.level_names
-        asked = () if out_indices is None else tuple(out_indices)
-        wrong = [index for index in asked if not -len(names) <= index < len(names)]
-        if wrong or not -1 <= frozen_stages < len(names) or out_indices == ():
+        asked = None if out_indices is None else tuple(out_indices)
+        wrong = [index for index in asked or () if not -len(names) <= index < len(names)]
+        if wrong or not -1 <= frozen_stages < len(names) or asked == ():
             raise ValueError(
                 f'{model_name} has the levels 0 to {len(names) - 1}: got out_indices='
                 f'{out_indices}, frozen_stages={frozen_stages}'
             )
         self.out_indices = None
+        if asked and not hasattr(network, 'prune_intermediate_layers'):
+            raise ValueError(f'timm gives the last map of {model_name} alone: out_indices=None')
         if asked:
             levels = [index % len(names) for index in asked]
             network.prune_intermediate_layers(levels, prune_norm=not tokens)

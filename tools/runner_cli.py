@@ -10,6 +10,8 @@ from typing import NoReturn
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
+from mmengine.dist import is_main_process, master_only
+from mmengine.hooks import LoggerHook, logger_hook
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -129,6 +131,18 @@ def join_cpu_processes(cfg: Config) -> None:
     cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
 
 
+def write_logs_once(runner: Runner) -> None:
+    """Let the first process alone write the metrics of a test, and copy or remove logs.
+
+    mmengine's ``LoggerHook`` does so in each process: of two records in one file the end of the
+    longer one is left, which is no JSON. What the hook gathers is still gathered by all.
+    """
+    logger_hook.dump = master_only(logger_hook.dump)
+    for hook in runner.hooks:
+        if isinstance(hook, LoggerHook) and not is_main_process():
+            hook.out_dir = None
+
+
 def build_runner(cfg: Config, allow_partial: bool = False) -> Runner:
     """Build the runner of the config; ``runner_type`` names another class than ``Runner``.
 
@@ -147,5 +161,6 @@ def build_runner(cfg: Config, allow_partial: bool = False) -> Runner:
             f'default_hooks.checkpoint.save_best: {error} '
             "Set default_hooks.checkpoint.rule='greater' (or 'less')"
         )
+    write_logs_once(runner)
     runner.register_hook(StartingPointHook(allow_partial))
     return runner

@@ -361,6 +361,36 @@ def test_two_processes_train_and_test(home, path_with_python):
     assert [item['img_id'] for item in predictions] == ['100001', '100002', '100003', '100004']
 
 
+SPY = """
+import os
+import sys
+
+
+def note(event, values):
+    writes = event == 'open' and values[2] & (os.O_WRONLY | os.O_RDWR)
+    if (writes or event == 'os.remove') and str(values[0]).endswith('.json'):
+        print(event, 'of rank', os.environ['RANK'], os.path.basename(values[0]), flush=True)
+
+
+sys.addaudithook(note)
+"""
+
+
+def test_one_of_two_processes_writes_the_metrics(home):
+    """Two that write one file leave the end of the longer record after the shorter one."""
+    config = "_base_ = 'tiny.py'\ncustom_imports = dict(imports=['spy'])\n"
+    logger = f'dict(out_dir={str(home / "copies")!r}, keep_local=False)'
+    (home / 'spy.py').write_text(SPY)
+    (home / 'spied.py').write_text(f'{config}default_hooks = dict(logger={logger})')
+    words = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2', 'tools/test.py']
+    words += [home / 'spied.py', '--launcher', 'pytorch', '--work-dir', home / 'spied']
+    path = os.pathsep.join([str(ROOT), str(home)])
+    output = succeed(command([sys.executable, *words], PYTHONPATH=path))
+    events = re.findall(r'(open|os.remove) of rank (\d) (\S+\.json)', output)
+    assert {name for *_, name in events} == {path.name for path in home.glob('copies/spied/*.json')}
+    assert [event[:2] for event in events] == [('open', '0'), ('open', '0'), ('os.remove', '0')]
+
+
 def test_slurm_scripts_keep_arguments_whole(tmp_path):
     srun = tmp_path / 'srun'
     srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')

@@ -3,8 +3,11 @@
 import argparse
 import sys
 
+import torch
+
 from wsl_plugins.files.images import find_images
-from wsl_plugins.proposals.generate import generate
+from wsl_plugins.proposals.generate import assist, generate
+from wsl_plugins.proposals.ranks import LAUNCHERS, join_processes
 from wsl_plugins.proposals.recipe import METHODS, Recipe
 from wsl_plugins.proposals.selective_search import MODES
 
@@ -14,7 +17,10 @@ EXAMPLE = """example:
       --out data/VOCdevkit/proposals/voc2007_trainval_selective_search.npz
 
 A run that was stopped continues when the same command is given again. The file does not depend on
-the number of workers or on interruptions."""
+the number of workers, processes and machines or on interruptions. On many machines:
+
+  srun -n 64 -c 1 python tools/make_proposals.py ... --launcher slurm
+  torchrun --nnodes 4 --nproc-per-node 1 ... tools/make_proposals.py ... --launcher pytorch"""
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,6 +61,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--workers', type=int, metavar='N', help='processes; default: all cores')
     parser.add_argument(
+        '--launcher',
+        choices=LAUNCHERS,
+        help='what started several processes, each of which makes a share: pytorch (torchrun) or '
+        'slurm (srun); the images and FILE.npz are in folders that all machines share',
+    )
+    parser.add_argument(
         '--ids-file', metavar='FILE', help='only these images, e.g. ImageSets/Main/train.txt'
     )
     parser.add_argument(
@@ -85,7 +97,11 @@ def main() -> int:
     args = parse_args()
     try:
         recipe = Recipe(args.method, options_of(args), args.min_side, args.max_side_input)
+        join_processes(args.launcher)
         images, hidden = find_images(args.images, args.ids_file)
+        if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
+            assist(images, recipe, args.out, args.workers, args.skip_broken)
+            return 0
         result = generate(images, recipe, args.out, args.workers, args.skip_broken)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         print(f'make_proposals: error: {error}', file=sys.stderr)
@@ -93,6 +109,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print('stopped; the same command continues here', file=sys.stderr)
         return 130
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
     meta = result.meta
     print(f'{args.out}: {meta["boxes"]} boxes of {meta["images"]} images')
     if hidden:

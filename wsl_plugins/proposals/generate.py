@@ -94,7 +94,8 @@ def assist(
     job = {**recipe.meta(), 'images_sha256': _fingerprint(images)}
     team.check_same(job)
     shards = _shards(images)
-    own = {name: shards[name] for name in team.share(team.tell([]))}
+    todo: list[str] = team.tell([])
+    own = {name: shards[name] for name in team.share(todo)}
     if own:
         path = _all_there([parts / 'job.json'])[0]
         check_same_job(path, job, read_json(path), 'start all in one folder', NOTES)

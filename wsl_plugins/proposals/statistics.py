@@ -8,6 +8,8 @@ from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.proposals.ground_truth import Objects
 from wsl_plugins.structures.box_iou import box_ious
 
+THRESHOLDS = (0.5, 0.7)
+
 
 def count_statistics(proposals: ProposalFile) -> dict[str, float]:
     """Images, boxes, and mean, max, min and median of the boxes per image.
@@ -31,16 +33,37 @@ def count_statistics(proposals: ProposalFile) -> dict[str, float]:
     }
 
 
-def recall(
-    proposals: ProposalFile,
-    objects: dict[str, np.ndarray],
-    thresholds: Sequence[float] = (0.5, 0.7),
-) -> dict[float, float]:
-    """Share of the objects that some proposal of their image covers well.
+def best_overlaps(proposals: ProposalFile, objects: dict[str, np.ndarray]) -> np.ndarray:
+    """Largest IoU of each object with a proposal of its image; 0 where there is none.
 
     Args:
         proposals: Must hold every image of ``objects``.
         objects: Image id to (G, 4) xyxy pixels, x2 and y2 exclusive.
+
+    Returns:
+        (sum G,) float64, in the order of ``objects``.
+
+    Raises:
+        KeyError: An image has no entry in ``proposals``.
+        ValueError: There are no objects.
+    """
+    if not any(map(len, objects.values())):
+        raise ValueError('recall needs at least one object')
+    return np.concatenate(
+        [box_ious(b, proposals.boxes_of(i)).max(axis=1, initial=0) for i, b in objects.items()]
+    )
+
+
+def recall(
+    proposals: ProposalFile,
+    objects: dict[str, np.ndarray],
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> dict[float, float]:
+    """Share of the objects that some proposal of their image covers well.
+
+    Args:
+        proposals: See :func:`best_overlaps`.
+        objects: See :func:`best_overlaps`.
         thresholds: An object counts at a threshold if its best IoU is at least that.
 
     Returns:
@@ -50,11 +73,7 @@ def recall(
         KeyError: An image has no proposals.
         ValueError: There are no objects.
     """
-    if not any(map(len, objects.values())):
-        raise ValueError('recall needs at least one object')
-    best = np.concatenate(
-        [box_ious(b, proposals.boxes_of(i)).max(axis=1, initial=0) for i, b in objects.items()]
-    )
+    best = best_overlaps(proposals, objects)
     return {t: float((best >= t).mean()) for t in thresholds}
 
 

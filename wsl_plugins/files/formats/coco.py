@@ -83,6 +83,12 @@ class COCOFile(NamedTuple):
         """
         content = read_coco(path)
         with file_errors(path, 'COCO annotations'):
+            annotations = content['annotations']
+            if with_boxes and annotations and not any('bbox' in row for row in annotations):
+                raise ValueError(
+                    f'{path}: there are no boxes in it: none of its {len(annotations)} annotations '
+                    'has a "bbox"'
+                )
             raise_problems(path, problems_of_coco(content, with_boxes, with_classes))
             return cls._of(content, with_boxes)
 

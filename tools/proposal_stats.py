@@ -128,7 +128,7 @@ def print_groups(kind: str, found: dict[str, dict]) -> None:
     """A table of groups of objects, with columns of each file."""
     (first, *_) = found.values()
     keys = [key for key in next(iter(first[kind].values()), {}) if key != 'objects']
-    names = [f'{name}: ' if len(found) > 1 else '' for name in found]
+    names = [f'{name}\n' if len(found) > 1 else '' for name in found]
     rows = [[kind, 'objects', *(f'{name}{key}' for name in names for key in keys)]]
     for group, numbers in first[kind].items():
         cells = [shown(key, file[kind][group][key]) for file in found.values() for key in keys]

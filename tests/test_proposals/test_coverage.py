@@ -12,7 +12,7 @@ from wsl_plugins.structures.box_iou import box_ious
 
 
 def drawn(seed, count):
-    corners = np.random.default_rng(seed).integers(0, 12, (count, 2, 2))
+    corners = np.random.default_rng(seed).integers(0, 6, (count, 2, 2))
     boxes = np.sort(corners, axis=1) + [[[0, 0], [1, 1]]]
     return boxes.reshape(count, 4)
 
@@ -41,7 +41,7 @@ def test_curve_of_scores_against_a_loop():
             for i, boxes in IMAGES.items()
         }
         assert row == pytest.approx(slow_recall(best))
-    assert len(np.unique(got)) > 4 and 0 < got[-1, 0] < 1
+    assert len(np.unique(got)) > 3 and 0 < got[-1, 0] < 1
 
 
 def test_curve_without_scores_against_all_draws():

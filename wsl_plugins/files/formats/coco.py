@@ -84,7 +84,8 @@ class COCOFile(NamedTuple):
         content = read_coco(path)
         with file_errors(path, 'COCO annotations'):
             annotations = content['annotations']
-            if with_boxes and annotations and not any('bbox' in row for row in annotations):
+            without = [isinstance(row, dict) and 'bbox' not in row for row in annotations]
+            if with_boxes and without and all(without):
                 raise ValueError(
                     f'{path}: there are no boxes in it: none of its {len(annotations)} annotations '
                     'has a "bbox"'

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wsl_plugins.files.annotated_boxes import fit_boxes
-from wsl_plugins.files.formats.coco import COCOFile
+from wsl_plugins.files.formats.coco import COCOFile, read_coco
 from wsl_plugins.files.formats.voc import read_voc_split
 from wsl_plugins.files.listed_images import UNSIZED, checked_sizes, files_of_ids
 from wsl_plugins.files.names import check_once
@@ -76,7 +76,13 @@ def coco_objects(
         FileNotFoundError: There is no such file.
         ValueError: It is no COCO annotation file with boxes in pixels, or two images have one path.
     """
-    content = COCOFile.load(path, with_classes=False)
+    try:
+        content = COCOFile.load(path, with_classes=False)
+    except ValueError as error:
+        rows = read_coco(path).get('annotations')
+        if not rows or not all(isinstance(row, dict) and 'bbox' not in row for row in rows):
+            raise
+        raise ValueError(f'{path}: there are no boxes in it ({error})') from error
     names = [splitext(image.file_name)[0] for image in content.images]
     check_once(names, [image.file_name for image in content.images])
     rows = [

@@ -83,13 +83,6 @@ class COCOFile(NamedTuple):
         """
         content = read_coco(path)
         with file_errors(path, 'COCO annotations'):
-            annotations = content['annotations']
-            without = [isinstance(row, dict) and 'bbox' not in row for row in annotations]
-            if with_boxes and without and all(without):
-                raise ValueError(
-                    f'{path}: there are no boxes in it: none of its {len(annotations)} annotations '
-                    'has a "bbox"'
-                )
             raise_problems(path, problems_of_coco(content, with_boxes, with_classes))
             return cls._of(content, with_boxes)
 

@@ -80,6 +80,7 @@ def coco_objects(
         content = COCOFile.load(path, with_classes=False)
     except ValueError as error:
         rows = read_coco(path).get('annotations')
+        rows = rows if isinstance(rows, list) else []
         if not rows or not all(isinstance(row, dict) and 'bbox' not in row for row in rows):
             raise
         raise ValueError(f'{path}: there are no boxes in it ({error})') from error

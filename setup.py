@@ -22,7 +22,7 @@ def _requirements(name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith('#')]
 
 
-EXTRAS = {name: _requirements(name) for name in ('search', 'weights', 'tests', 'docs')}
+EXTRAS = {name: _requirements(name) for name in ('search', 'weights', 'dlib', 'tests', 'docs')}
 
 setup(
     name='wsl_plugins',

@@ -28,7 +28,7 @@ COMMANDS = {
     },
     'data': {
         'prepare': ('prepare_dataset.py', "one's own images: data, proposals and a config"),
-        'proposals': ('make_proposals.py', 'selective search or edge boxes'),
+        'proposals': ('make_proposals.py', "selective search, edge boxes, dlib's boxes"),
         'convert-proposals': ('convert_proposals.py', 'proposals from and to other formats'),
         'proposal-stats': ('proposal_stats.py', 'number and recall of proposals'),
         'convert-wsol-metadata': ('convert_wsol_metadata.py', 'metadata of CUB, ImageNet, ...'),

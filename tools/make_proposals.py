@@ -1,19 +1,31 @@
-"""Make region proposals for a set of images with OpenCV."""
+"""Make region proposals for a set of images."""
 
 import argparse
 import sys
+from dataclasses import replace
 
 import torch
 
 from wsl_plugins.files.images import find_images
 from wsl_plugins.proposals.generate import assist, generate
 from wsl_plugins.proposals.ranks import LAUNCHERS, join_processes
-from wsl_plugins.proposals.recipe import METHODS, Recipe
+from wsl_plugins.proposals.recipe import BEST, DEFAULT, FAST, METHODS, Recipe, option_names
 from wsl_plugins.proposals.selective_search import MODES
 
-EXAMPLE = """example:
+OPTIONS = (
+    'mode',
+    'model',
+    'kvals',
+    'min_size',
+    'max_merging_iterations',
+    'max_boxes',
+    'join_iou',
+)
+EXAMPLE = """examples:
+  python tools/make_proposals.py photos --out photos.npz
   python tools/make_proposals.py data/VOCdevkit/VOC2007/JPEGImages \\
       --ids-file data/VOCdevkit/VOC2007/ImageSets/Main/trainval.txt \\
+      --method selective_search --min-side 20 \\
       --out data/VOCdevkit/proposals/voc2007_trainval_selective_search.npz
 
 A run that was stopped continues when the same command is given again. The file does not depend on
@@ -21,6 +33,12 @@ the number of workers, processes and machines or on interruptions. On many machi
 
   srun -n 64 -c 1 python tools/make_proposals.py ... --launcher slurm
   torchrun --nnodes 4 --nproc-per-node 1 ... tools/make_proposals.py ... --launcher pytorch"""
+
+
+def number(text: str) -> float:
+    """A whole number stays one in the file."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,26 +50,75 @@ def parse_args() -> argparse.Namespace:
         help='folder of images (its subfolders, too), or text file with one image path per line',
     )
     parser.add_argument('--out', required=True, metavar='FILE.npz', help='proposal file to write')
-    parser.add_argument('--method', choices=sorted(METHODS), default='selective_search')
+    recipe = parser.add_mutually_exclusive_group()
+    recipe.add_argument(
+        '--method',
+        metavar='NAME[+NAME...]',
+        help=f'{", ".join(METHODS)}, or several of them joined; default: {DEFAULT.method}',
+    )
+    recipe.add_argument(
+        '--fast',
+        action='store_const',
+        const=FAST,
+        help=f'{FAST.method}, {FAST.options["max_boxes"]} boxes: a fifth of the time',
+    )
+    recipe.add_argument(
+        '--best',
+        action='store_const',
+        const=BEST,
+        help=f'{BEST.method}, {BEST.options["max_boxes"]} boxes',
+    )
     parser.add_argument(
         '--mode',
         choices=MODES,
         help='of selective search; default: fast (quality: more boxes, slow)',
     )
     parser.add_argument(
+        '--edges',
         '--model',
+        dest='model',
         metavar='FILE',
         help='structured edge model (.yml.gz) of edge boxes; default: gradients of the colours',
     )
     parser.add_argument(
-        '--max-boxes', type=int, metavar='N', help='of edge boxes, per image; default: 2000'
+        '--kvals',
+        type=number,
+        nargs=3,
+        metavar=('FIRST', 'LAST', 'NUMBER'),
+        help='of dlib: scales of segmentation; default: 50 200 3',
+    )
+    parser.add_argument(
+        '--min-size',
+        type=number,
+        metavar='N',
+        help='of dlib: least segment, pixels or, below 1, a share of the image; default: 0.002',
+    )
+    parser.add_argument(
+        '--max-merging-iterations',
+        type=int,
+        metavar='N',
+        help='of dlib: rounds in which neighbours are joined; default: 50',
+    )
+    parser.add_argument(
+        '--max-boxes',
+        type=int,
+        metavar='N',
+        help='of edge boxes, and of joined methods together, per image; default: 2000, joined 1500',
+    )
+    parser.add_argument(
+        '--join-iou',
+        type=float,
+        metavar='IOU',
+        help='of joined methods: a box that overlaps an earlier one by more is left out; '
+        'default: 0.9',
     )
     parser.add_argument(
         '--min-side',
-        type=int,
-        default=20,
+        type=number,
+        default=DEFAULT.min_side,
         metavar='N',
-        help='drop boxes narrower or lower than N pixels; default: 20',
+        help='drop boxes narrower or lower than N pixels or, below 1, than this share of the '
+        f"image's shorter side; default: {DEFAULT.min_side}",
     )
     parser.add_argument(
         '--max-side-input',
@@ -82,21 +149,29 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def options_of(args: argparse.Namespace) -> dict:
-    """Options of the chosen method; an option of the other method is an error."""
-    own = {'selective_search': ('mode',), 'edge_boxes': ('model', 'max_boxes')}
-    given = {k: getattr(args, k) for keys in own.values() for k in keys}
-    given = {k: v for k, v in given.items() if v is not None}
-    for key in given:
-        if key not in own[args.method]:
-            raise ValueError(f'--{key.replace("_", "-")} is no option of --method {args.method}')
-    return given
+def recipe_of(args: argparse.Namespace) -> Recipe:
+    """The recipe asked for; an option of another method is an error."""
+    base = args.fast or args.best or (Recipe(args.method, {}) if args.method else DEFAULT)
+    given = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+    for name in given.keys() - set(option_names(base.method)):
+        shown = {'model': 'edges'}.get(name, name).replace('_', '-')
+        raise ValueError(f'--{shown} is no option of --method {base.method}')
+    options = {**base.options, **given}
+    return replace(
+        base, options=options, min_side=args.min_side, max_side_input=args.max_side_input
+    )
+
+
+def side(recipe: Recipe) -> str:
+    """Least side of a box in words."""
+    least = recipe.min_side
+    return f'{least:g}' if least >= 1 else f"{100 * least:g}% of the image's shorter side"
 
 
 def main() -> int:
     args = parse_args()
     try:
-        recipe = Recipe(args.method, options_of(args), args.min_side, args.max_side_input)
+        recipe = recipe_of(args)
         join_processes(args.launcher)
         images, hidden = find_images(args.images, args.ids_file)
         if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
@@ -117,7 +192,7 @@ def main() -> int:
     if hidden:
         print(f'left out: {hidden} hidden image files')
     if meta['images_without_boxes']:
-        print(f'{meta["images_without_boxes"]} images have no box of side >= {meta["min_side"]}')
+        print(f'{meta["images_without_boxes"]} images have no box of side >= {side(recipe)}')
     for image_id, problem in meta['broken'].items():
         print(f'left out: {image_id}: {problem}')
     return 0

@@ -163,6 +163,9 @@ def report(plan: Plan, done: Prepared) -> None:
         parts = zip(('training', 'test'), done.without, done.images, strict=True)
         without = ', '.join(f'{n} of {number} {part} images' for part, n, number in parts)
         print(f'{done.proposals} proposals; without a proposal: {without}')
+        shown = ', '.join(f'{100 * part:.1f}% at IoU {iou}' for iou, part in done.recall.items())
+        if shown:
+            print(f'objects of the test images that a proposal covers: {shown}')
     for what, count in done.left_out.items():
         print(f'left out: {count} {what}')
     for what, count in done.noted.items():

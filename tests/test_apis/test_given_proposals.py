@@ -1,19 +1,20 @@
 """Proposals that come with the images, and how missing ones are to be made."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
 from mmengine.config import ConfigDict
 
 from wsl_plugins.apis.proposals import (
-    DEFAULT,
     check_proposals,
     given_proposals,
     other_origin,
     recipe_of,
 )
 from wsl_plugins.files.formats.proposal_file import ProposalFile
-from wsl_plugins.proposals.recipe import Recipe
+from wsl_plugins.proposals.recipe import DEFAULT, Recipe
 
 BOXES = {'a': np.array([[0, 0, 9, 9], [1, 2, 3, 4]]), 'b': np.array([[5, 5, 7, 8]])}
 
@@ -71,13 +72,26 @@ def test_recipe_of_the_data(tmp_path):
     assert recipe_of(ConfigDict(proposal_file=str(tmp_path / 'p.npz'))) == expected
 
 
+def test_recipe_of_joined_data(tmp_path):
+    pytest.importorskip('dlib')
+    dataset = ConfigDict(data_root=str(tmp_path), proposal_file='p.npz')
+    options = dict(mode='quality', max_boxes=70, join_iou=0.8, kvals=[5, 9, 2])
+    for recipe in (DEFAULT, Recipe('dlib+selective_search+edge_boxes', options, 0.1, 400)):
+        meta = json.loads(json.dumps(recipe.meta()))
+        write(tmp_path / 'p.npz', meta)
+        assert recipe_of(dataset).meta() == recipe.meta()
+        assert other_origin(dataset) is None
+        assert 'join_iou 0.5 (there: ' in other_origin(dataset, dict(meta, join_iou=0.5))
+    assert 'dlib 19.0 (there: 20' in other_origin(dataset, dict(meta, dlib='19.0'))
+
+
 def test_recipe_of_unknown_data(tmp_path):
     write(tmp_path / 'silent.npz', dict(source='someone'))
     for name in ('silent.npz', 'none.npz', None, 'other.pkl'):
         (tmp_path / 'other.pkl').touch()
         dataset = ConfigDict(data_root=str(tmp_path), proposal_file=name)
         assert recipe_of(dataset) == DEFAULT
-    assert recipe_of(ConfigDict()) == DEFAULT == Recipe('selective_search', dict(mode='fast'), 20)
+    assert recipe_of(ConfigDict()) == DEFAULT
 
 
 def test_proposals_of_another_origin(tmp_path):

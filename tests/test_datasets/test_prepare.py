@@ -407,7 +407,7 @@ def test_bad_plans(tmp_path):
 
     refused(ValueError, "one of detector, localizer, got 'both'", task='both')
     refused(FileNotFoundError, 'no.pth: no such file of weights', weights='no.pth')
-    refused(ValueError, 'max_side_input must be at least min_side 20, got 3', max_side_input=3)
+    refused(ValueError, 'max_side_input must be at least 20 with .*, got 3', max_side_input=3)
     refused(ValueError, '--test-fraction must be between 0 and 1, got 2', test_fraction=2)
     (tmp_path / 'out').write_text('x')
     refused(FileExistsError, 'out is a file; give a folder')

@@ -154,7 +154,7 @@ def test_recipe_tells_what_identifies_it(edge_model):
     assert meta == {
         'method': 'selective_search',
         'mode': 'fast',
-        'min_side': 20,
+        'min_side': 0.05,
         'max_side_input': None,
         'opencv': cv2.__version__,
     }
@@ -163,11 +163,13 @@ def test_recipe_tells_what_identifies_it(edge_model):
 
 
 def test_recipe_is_checked():
-    with pytest.raises(ValueError, match=r"\['edge_boxes', 'selective_search'\], got 'mcg'"):
+    with pytest.raises(
+        ValueError, match=r"\['dlib', 'edge_boxes', 'selective_search'\], .* got 'mcg'"
+    ):
         Recipe('mcg', {})
-    with pytest.raises(ValueError, match='min_side must be at least 1, got 0'):
+    with pytest.raises(ValueError, match='min_side must be above 0, got 0'):
         Recipe('selective_search', {}, min_side=0)
-    with pytest.raises(ValueError, match='max_side_input must be at least min_side 20, got 10'):
+    with pytest.raises(ValueError, match='must be at least 20 with min_side 0.05, got 10'):
         Recipe('selective_search', {}, max_side_input=10)
 
 

@@ -182,7 +182,7 @@ def test_what_cannot_be_run(run, folder, tmp_path, monkeypatch):
             'proposals.npz: no proposals for 1 of 2 images, the first: ',
         ),
         ((photo, *oicr, '--pseudo-boxes', 'car'), 'labels must be among the classes'),
-        ((photo, *oicr, '--max-side-input', 5), 'max_side_input must be at least min_side 20'),
+        ((photo, *oicr, '--max-side-input', 5), 'max_side_input must be at least 20'),
         ((photo, *cam, '--pseudo-boxes', 'ring'), '--pseudo-boxes is for detectors'),
         ((photo, *cam, '--proposals', 'a.npz'), '--proposals is for detectors'),
         ((photo, *cam, '--device', 'cuda:0'), 'device cuda:0: there is no CUDA device'),

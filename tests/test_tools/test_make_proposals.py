@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ import pytest
 from wsl_plugins.files.images import find_images
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.generate import SHARD_SIZE, generate
-from wsl_plugins.proposals.recipe import Recipe
+from wsl_plugins.proposals.recipe import BEST, DEFAULT, FAST, Recipe
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_proposals.py'
 
@@ -53,7 +54,8 @@ def running(pid):
 def test_command(images, tmp_path):
     out = tmp_path / 'new folder' / 'p.npz'
     (tmp_path / 'ids.txt').write_text('000003 1\n000001 -1\n')
-    done = run(images, '--out', out, '--ids-file', tmp_path / 'ids.txt', '--min-side', 6)
+    options = '--ids-file', tmp_path / 'ids.txt', '--min-side', 6, '--method', 'selective_search'
+    done = run(images, '--out', out, *options)
     assert done.returncode == 0, done.stderr
     assert '2/2' in done.stderr and 'image/s' in done.stderr
     proposals = ProposalFile.load(out)
@@ -113,7 +115,7 @@ def test_killed_run_continues_to_the_same_bytes(tmp_path):
     assert f'{len(finished) * SHARD_SIZE}/{6 * SHARD_SIZE}' in again.stderr
     assert not parts.exists()
     whole = tmp_path / 'whole.npz'
-    generate(find_images(images)[0], Recipe('selective_search', {}, min_side=4), whole, workers=2)
+    generate(find_images(images)[0], replace(DEFAULT, min_side=4), whole, workers=2)
     assert out.read_bytes() == whole.read_bytes()
 
 
@@ -131,6 +133,19 @@ def test_a_finished_file_is_kept_or_the_difference_told(images, tmp_path):
     fewer = run(moved, '--out', out)
     assert fewer.returncode == 1 and 'other images' in fewer.stderr
     assert (out.stat().st_mtime_ns, out.read_bytes()) == before
+
+
+def test_named_recipes(images, tmp_path):
+    for option, recipe in (((), DEFAULT), (('--fast',), FAST), (('--best',), BEST)):
+        out = tmp_path / f'{recipe.method}{len(recipe.options)}.npz'
+        assert run(images, '--out', out, *option).returncode == 0
+        meta = ProposalFile.load(out).meta
+        assert {key: meta[key] for key in recipe.meta()} == recipe.meta()
+    done = run(images, '--out', tmp_path / 'few.npz', '--best', '--max-boxes', 7, '--min-side', 3)
+    assert done.returncode == 0
+    few = ProposalFile.load(tmp_path / 'few.npz')
+    assert few.counts.max() == 7 and few.meta['max_boxes'] == 7 and few.meta['min_side'] == 3
+    assert (few.boxes[:, 2:] - few.boxes[:, :2]).min() < 4
 
 
 def test_broken_image(images, tmp_path):
@@ -162,14 +177,26 @@ def test_images_without_boxes_are_counted(images, tmp_path):
     [
         (['--out', 'p.pkl'], '--out must end in .npz'),
         (['--out', 'p.npz', '--workers', '0'], '--workers must be at least 1'),
-        (['--out', 'p.npz', '--min-side', '0'], 'min_side must be at least 1'),
+        (['--out', 'p.npz', '--min-side', '0'], 'min_side must be above 0'),
         (
             ['--out', 'p.npz', '--method', 'edge_boxes', '--model', 'm.yml'],
             'm.yml: no such edge model',
         ),
         (
-            ['--out', 'p.npz', '--model', 'm.yml'],
-            '--model is no option of --method',
+            ['--out', 'p.npz', '--method', 'selective_search', '--model', 'm.yml'],
+            '--edges is no option of --method selective_search',
+        ),
+        (['--out', 'p.npz', '--fast', '--mode', 'fast'], '--mode is no option of --method edge_b'),
+        (['--out', 'p.npz', '--fast', '--best'], '--best: not allowed with argument --fast'),
+        (
+            ['--out', 'p.npz', '--method', 'edge_boxes+mcg'],
+            "or several different ones with '+' between, got 'edge_boxes+mcg'",
+        ),
+        (['--out', 'p.npz', '--join-iou', '1'], 'join_iou must be between 0 and 1, got 1'),
+        (['--out', 'p.npz', '--max-boxes', '0'], 'max_boxes must be at least 1, got 0'),
+        (
+            ['--out', 'p.npz', '--method', 'dlib', '--kvals', '9', '1', '2'],
+            'kvals must be (first, last, number)',
         ),
         (['--out', 'p.npz', '--ids-file', 'none.txt'], 'none.txt: no such list'),
     ],

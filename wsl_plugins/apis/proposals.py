@@ -12,10 +12,8 @@ from wsl_plugins.files.boxes import problem_of_scale
 from wsl_plugins.files.formats.proposal_file import ProposalFile, read_meta
 from wsl_plugins.files.formats.proposal_images import ids_of
 from wsl_plugins.files.names import ImageNames
-from wsl_plugins.proposals.recipe import METHODS, Recipe
+from wsl_plugins.proposals.recipe import DEFAULT, Recipe, is_method, option_names
 
-DEFAULT = Recipe('selective_search', dict(mode='fast'))
-"""What ``tools/make_proposals.py`` does without options."""
 Given = str | os.PathLike | ProposalFile | Sequence[np.ndarray] | np.ndarray
 
 
@@ -26,22 +24,22 @@ def recipe_of(dataset: ConfigDict) -> Recipe:
         dataset: Config of the data set, with ``proposal_file`` below ``data_root``.
 
     Returns:
-        The recipe that the file notes; :data:`DEFAULT` if the file is not there or is silent.
+        The recipe that the file notes; :data:`.DEFAULT` if the file is not there or is silent.
 
     Raises:
         ValueError: They are edge boxes of a model, whose file is not known here.
     """
     path, meta = _file_of(dataset)
-    if meta.get('method') not in METHODS:
+    method = meta.get('method')
+    if not is_method(method):
         return DEFAULT
     if 'model_sha256' in meta:
         raise ValueError(
-            f'{path} was made by {meta["method"]} with an edge model: give the proposals of the '
+            f'{path} was made by {method} with an edge model: give the proposals of the '
             "images (a file of tools/make_proposals.py), or a recipe with the method's model"
         )
-    own = dict(selective_search='mode', edge_boxes='max_boxes')[meta['method']]
-    options = {own: meta[own]} if own in meta else {}
-    return Recipe(meta['method'], options, meta.get('min_side', 20), meta.get('max_side_input'))
+    options = {name: meta[name] for name in option_names(method) if name in meta}
+    return Recipe(method, options, meta.get('min_side', 20), meta.get('max_side_input'))
 
 
 def other_origin(dataset: ConfigDict, meta: dict | None = None) -> str | None:
@@ -76,8 +74,10 @@ def _file_of(dataset: ConfigDict) -> tuple[Path, dict]:
 
 def _origin(meta: dict) -> dict:
     """What of it decides which boxes are found; of OpenCV's version the first number."""
-    keys = ('method', 'mode', 'max_boxes', 'edges', 'model_sha256', 'min_side', 'max_side_input')
-    found = {key: meta[key] for key in keys if key in meta}
+    keys = {'method', 'edges', 'model_sha256', 'dlib', 'min_side', 'max_side_input'}
+    if is_method(method := meta.get('method')):
+        keys.update(option_names(method))
+    found = {key: meta[key] for key in meta if key in keys}
     if 'opencv' in meta:
         found['OpenCV'] = str(meta['opencv']).partition('.')[0]
     return found

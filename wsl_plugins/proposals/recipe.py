@@ -1,20 +1,54 @@
-"""How proposals are made: method, its options, and what is done to its boxes."""
+"""How proposals are made: methods, their options, and what is done to their boxes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 import cv2
 import numpy as np
 
 from wsl_plugins.proposals.boxes import canonicalise
+from wsl_plugins.proposals.dlib_candidates import DlibCandidates
 from wsl_plugins.proposals.edge_boxes import EdgeBoxes
+from wsl_plugins.proposals.joined import Joined
 from wsl_plugins.proposals.selective_search import SelectiveSearch
 
-METHODS: dict[str, type[SelectiveSearch] | type[EdgeBoxes]] = {
+METHODS: dict[str, Callable] = {
     'selective_search': SelectiveSearch,
     'edge_boxes': EdgeBoxes,
+    'dlib': DlibCandidates,
 }
+JOIN = '+'
 Proposer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+
+
+def is_method(name: object) -> bool:
+    """Whether it is a method, or different ones with '+' between."""
+    parts = name.split(JOIN) if isinstance(name, str) else []
+    return bool(parts) and METHODS.keys() >= {*parts} and len({*parts}) == len(parts)
+
+
+def option_names(method: str) -> list[str]:
+    """Names of the options of a method, or of several and of :class:`.Joined`.
+
+    Raises:
+        ValueError: Unknown method, or one that is named twice.
+
+    Example:
+        >>> option_names('selective_search+edge_boxes')
+        ['mode', 'model', 'max_boxes', 'join_iou']
+    """
+    parts = method.split(JOIN)
+    if not is_method(method):
+        raise ValueError(
+            f'method must be one of {sorted(METHODS)}, or several different ones with {JOIN!r} '
+            f'between, got {method!r}'
+        )
+    classes = [METHODS[part] for part in parts]
+    names = [name for each in classes for name in signature(each).parameters]
+    own = ['max_boxes', 'join_iou'] if len(parts) > 1 else []
+    return list(dict.fromkeys([*names, *own]))
 
 
 @dataclass(frozen=True)
@@ -22,36 +56,49 @@ class Recipe:
     """How proposals are made.
 
     Args:
-        method: A key of ``METHODS``.
-        options: Arguments of the method's class.
-        min_side: Boxes narrower or lower than this are dropped, pixels of the original image.
-            Default: 20, the practice of OICR.
+        method: A key of ``METHODS``, or several with '+' between: their boxes are joined
+            (:class:`.Joined`).
+        options: Arguments of the method's class; of several those of all and ``max_boxes`` (of each
+            and of all together) and ``join_iou``.
+        min_side: Boxes narrower or lower than this are dropped: pixels of the original image, or
+            below 1 a share of its shorter side. Default: 0.05, that is 19 of 375 pixels; the
+            practice of OICR is 20 on images of VOC, mostly 500 x 375.
         max_side_input: Larger images are first reduced to this longer side, pixels; the boxes are
             scaled back and rounded. Default: none.
 
     Raises:
-        ValueError: Unknown method, or a number out of range.
+        ValueError: Unknown method or option, or a number out of range.
     """
 
     method: str
     options: dict
-    min_side: int = 20
+    min_side: float = 0.05
     max_side_input: int | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f'method must be one of {sorted(METHODS)}, got {self.method!r}')
-        if self.min_side < 1:
-            raise ValueError(f'min_side must be at least 1, got {self.min_side}')
-        if self.max_side_input is not None and self.max_side_input < self.min_side:
+        for name in self.options.keys() - set(option_names(self.method)):
+            raise ValueError(f'{name} is no option of method {self.method}')
+        if not 0 < self.min_side < np.inf:
+            raise ValueError(f'min_side must be above 0, got {self.min_side}')
+        least = self.min_side if self.min_side >= 1 else 1 / self.min_side  # then it is a pixel
+        if self.max_side_input is not None and self.max_side_input < least:
             raise ValueError(
-                f'max_side_input must be at least min_side {self.min_side}, '
+                f'max_side_input must be at least {least:g} with min_side {self.min_side:g}, '
                 f'got {self.max_side_input}'
             )
 
-    def proposer(self) -> SelectiveSearch | EdgeBoxes:
-        """A new proposer; its ``parameters`` identify it."""
-        return METHODS[self.method](**self.options)
+    def proposer(self) -> Any:
+        """A new proposer, from an image to boxes; its ``parameters`` identify it."""
+        parts = self.method.split(JOIN)
+        if len(parts) == 1:
+            return METHODS[self.method](**self.options)
+        return Joined([self._part(part) for part in parts], **self._own(Joined))
+
+    def _part(self, method: str) -> Proposer:
+        return METHODS[method](**self._own(METHODS[method]))
+
+    def _own(self, called: Callable) -> dict:
+        return {k: v for k, v in self.options.items() if k in signature(called).parameters}
 
     def meta(self) -> dict:
         """What identifies the proposals, besides the images."""
@@ -64,14 +111,22 @@ class Recipe:
         }
 
 
+DEFAULT = Recipe('selective_search+edge_boxes', {})
+"""Of ``tools/make_proposals.py``, ``tools/prepare_dataset.py`` and inference."""
+FAST = Recipe('edge_boxes', dict(max_boxes=1500))
+"""A fifth of the time."""
+BEST = Recipe('selective_search+edge_boxes', dict(max_boxes=3000))
+"""More boxes, of which more fit."""
+
+
 def propose(
-    image: np.ndarray, proposer: Proposer, min_side: int, max_side_input: int | None = None
+    image: np.ndarray, proposer: Any, min_side: float, max_side_input: int | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Canonical proposals of one image.
 
     Args:
         image: (H, W, 3) uint8, BGR.
-        proposer: Image to boxes and scores (or None).
+        proposer: Image to boxes and scores (or None), or a :class:`.Joined` of such.
         min_side: See :class:`Recipe`.
         max_side_input: See :class:`Recipe`.
 
@@ -80,11 +135,18 @@ def propose(
     """
     height, width = image.shape[:2]
     scale = 1.0 if max_side_input is None else min(1.0, max_side_input / max(height, width))
+    side = min_side if min_side >= 1 else min_side * min(height, width)
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
     if scale < 1:
-        small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        boxes, scores = proposer(cv2.resize(image, small, interpolation=cv2.INTER_AREA))
-        factor = np.array([width / small[0], height / small[1]] * 2)
-        boxes = np.rint(boxes * factor).astype(np.int32)
-    else:
-        boxes, scores = proposer(image)
-    return canonicalise(boxes, scores, (width, height), min_side)
+        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    factor = np.array([width / small[0], height / small[1]] * 2)
+
+    def found_by(part: Proposer) -> tuple[np.ndarray, np.ndarray | None]:
+        boxes, scores = part(image)
+        if scale < 1:
+            boxes = np.rint(boxes * factor).astype(np.int32)
+        return canonicalise(boxes, scores, (width, height), side)
+
+    if isinstance(proposer, Joined):
+        return proposer.join([found_by(part) for part in proposer.parts])
+    return found_by(proposer)

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from wsl_plugins.checkpoints.packaged import packaged_file
 from wsl_plugins.datasets.prepare.config import LITE0, OWN_BASE, config_text
@@ -31,7 +32,8 @@ from wsl_plugins.files.images import read_pixels
 from wsl_plugins.files.listed_images import UNSIZED
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.proposals.generate import generate
-from wsl_plugins.proposals.recipe import Recipe, propose
+from wsl_plugins.proposals.recipe import DEFAULT, Recipe, propose
+from wsl_plugins.proposals.statistics import recall
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Prepared:
         images (tuple[int, int]): Training and test images.
         proposals (int): Boxes of the proposals, 0 for a localizer.
         without (tuple[int, int]): Training and test images without a proposal.
+        recall (dict[float, float]): Share of the objects of the test images that a proposal covers
+            with at least that IoU; empty if no boxes are given, and for a localizer.
         left_out (Counter): What was left out, and how often.
         noted (Counter): What else was seen in the annotations, and how often.
     """
@@ -51,6 +55,7 @@ class Prepared:
     images: tuple[int, int]
     proposals: int = 0
     without: tuple[int, int] = (0, 0)
+    recall: dict[float, float] = field(default_factory=dict)
     left_out: Counter = field(default_factory=Counter)
     noted: Counter = field(default_factory=Counter)
 
@@ -85,7 +90,7 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
     if plan.task not in TASKS:
         raise ValueError(f'task must be one of {", ".join(TASKS)}, got {plan.task!r}')
     weights = _weights(plan.weights)
-    recipe = Recipe('selective_search', dict(mode='fast'), max_side_input=plan.max_side_input)
+    recipe = replace(DEFAULT, max_side_input=plan.max_side_input)
     check_target(plan)
     sources = [source for source in (train, test) if source is not None]
     if plan.task == 'localizer':
@@ -116,7 +121,7 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
     clear(plan)
     for split, images in named.items():
         link_images(images, plan.out / 'images' / split)
-    boxes, without = 0, dict.fromkeys(SPLITS, 0)
+    boxes, without, covered = 0, dict.fromkeys(SPLITS, 0), dict[float, float]()
     if plan.task == 'localizer':
         write_metadata(plan.out / 'metadata', named, classes)
     else:
@@ -125,13 +130,15 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
         for split, images in named.items():
             paths = {Path(name).stem: image.path for name, image in images.items()}
             file = plan.out / f'proposals_{split}.npz'
-            found = generate(paths, recipe, file, plan.workers).counts
-            boxes, without[split] = boxes + int(found.sum()), int((found == 0).sum())
+            made = generate(paths, recipe, file, plan.workers)
+            boxes, without[split] = boxes + len(made.boxes), int((made.counts == 0).sum())
+            if split == 'test' and plan.boxes:
+                covered = recall(made, {Path(n).stem: _objects(i) for n, i in images.items()})
             if split == 'train' and not boxes:
                 remove(plan, proposals=True)
                 with suppress(OSError):  # a link to a folder stays
                     plan.out.rmdir()
-                raise ValueError(_no_proposals(train.images, recipe.min_side))
+                raise ValueError(_no_proposals(train.images))
     counts = len(train.images), len(test.images)
     text = config_text(plan.task, plan.out, plan.configs, classes, counts, plan.boxes, weights)
     with atomic_write(plan.config) as file:
@@ -142,9 +149,15 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
         counts,
         boxes,
         (without['train'], without['test']),
+        covered,
         train.left_out + test.left_out,
         train.noted + test.noted,
     )
+
+
+def _objects(image: LabelledImage) -> np.ndarray:
+    """(G, 4) boxes of an image without its crowds."""
+    return np.array([box.xyxy for box in image.boxes if not box.crowd]).reshape(-1, 4)
 
 
 def _check_proposals(images: list[LabelledImage], recipe: Recipe) -> None:
@@ -160,15 +173,13 @@ def _check_proposals(images: list[LabelledImage], recipe: Recipe) -> None:
             return
         if len(found):
             return
-    raise ValueError(_no_proposals(images, recipe.min_side))
+    raise ValueError(_no_proposals(images))
 
 
-def _no_proposals(images: list[LabelledImage], side: int) -> str:
-    small = sum(image.size is not None and min(image.size) < side for image in images)
+def _no_proposals(images: list[LabelledImage]) -> str:
     return (
         f'none of {len(images)} training images has a proposal, a detector has nothing to learn '
-        f'from: {small} images are smaller than {side} pixels, the least side of a proposal; use '
-        'larger images, or --task localizer'
+        'from: use larger images or such with something to see, or --task localizer'
     )
 
 

@@ -106,6 +106,13 @@ BENCHMARKS = (
         '--images 2 --processes 1 --size 64',
     ),
     Benchmark(
+        'Proposals',
+        'Recall and time of the ways to make proposals, on generated images: large objects of even '
+        'colour, easier than photographs. [On VOC, CUB and ImageNet](data.md#which-proposals).',
+        'python benchmarks/proposals.py --images 24',
+        '--images 2 --size 128',
+    ),
+    Benchmark(
         'Data loading',
         'An epoch of the training loader against training steps, each alone on the machine. A '
         'ratio above one: the loader is faster than training on this machine; an accelerator '

@@ -20,6 +20,7 @@ from wsl_plugins.checkpoints import CheckpointError, MisfitError, refuse_code
 from wsl_plugins.config_names import find_config, similar_configs
 from wsl_plugins.config_options import merge_options
 from wsl_plugins.engine.hooks import StartingPointHook
+from wsl_plugins.proposals.origin import mixed_origins
 
 
 def fail(message: str) -> NoReturn:
@@ -150,6 +151,8 @@ def build_runner(cfg: Config, allow_partial: bool = False) -> Runner:
     """
     if cfg.get('load_from'):
         check_file(cfg.load_from, 'checkpoint')
+    for line in mixed_origins(cfg) if os.environ.get('RANK', '0') == '0' else ():
+        print(f'warning: {line}', flush=True)
     if cfg.launcher != 'none' and get_device() == 'cpu':
         join_cpu_processes(cfg)
     try:

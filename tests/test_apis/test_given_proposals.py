@@ -5,15 +5,15 @@ import json
 import cv2
 import numpy as np
 import pytest
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 
 from wsl_plugins.apis.proposals import (
     check_proposals,
     given_proposals,
-    other_origin,
     recipe_of,
 )
 from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.proposals.origin import mixed_origins, other_origin
 from wsl_plugins.proposals.recipe import DEFAULT, Recipe
 
 BOXES = {'a': np.array([[0, 0, 9, 9], [1, 2, 3, 4]]), 'b': np.array([[5, 5, 7, 8]])}
@@ -112,6 +112,28 @@ def test_proposals_of_another_origin(tmp_path):
     assert told.endswith(f'{said}max_boxes 20 (there: 10)')
 
 
+def test_proposals_of_one_config_that_were_made_otherwise(tmp_path):
+    meta = dict(method='selective_search', mode='fast', opencv='4.12.0')
+    for name, changes in dict(train={}, same={}, new=dict(opencv='5.0.0')).items():
+        write(tmp_path / f'{name}.npz', {**meta, **changes})
+
+    def told(train, val, test):
+        files = zip(('train', 'val', 'test'), (train, val, test), strict=True)
+        loaders = {
+            f'{part}_dataloader': None
+            if file is None
+            else dict(dataset=dict(data_root=str(tmp_path), proposal_file=file))
+            for part, file in files
+        }
+        return mixed_origins(Config(loaders))
+
+    assert told('train.npz', 'same.npz', 'same.npz') == []
+    assert told('train.npz', None, 'absent.npz') == told(None, None, None) == []
+    (line,) = told('train.npz', 'new.npz', 'new.npz')
+    assert line.startswith(f'{tmp_path / "new.npz"}: the proposals are made otherwise than those')
+    assert line.endswith('train.npz: OpenCV 5 (there: 4)')
+
+
 def test_edge_boxes_need_their_model(tmp_path):
     write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10, model_sha256='12'))
     words = r'p\.npz was made by edge_boxes with an edge model: give the proposals'
@@ -119,7 +141,7 @@ def test_edge_boxes_need_their_model(tmp_path):
         recipe_of(ConfigDict(data_root=str(tmp_path), proposal_file='p.npz'))
     write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10, edges='gradient'))
     recipe = recipe_of(ConfigDict(data_root=str(tmp_path), proposal_file='p.npz'))
-    assert recipe == Recipe('edge_boxes', dict(max_boxes=10))
+    assert recipe == Recipe('edge_boxes', dict(max_boxes=10), 20)
 
 
 def test_images_that_a_file_lacks(tmp_path):

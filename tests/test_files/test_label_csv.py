@@ -353,7 +353,9 @@ def test_no_training_image_has_a_proposal(photos, capsys):
     assert not (photos.parent / 'out').exists()
 
 
-def test_force_keeps_what_it_cannot_replace(photos, capsys):
+def test_force_keeps_what_it_cannot_replace(photos, capsys, monkeypatch):
+    none = np.zeros((0, 4), np.int32), None
+    monkeypatch.setattr(write, 'propose', lambda pixels, *_: none if len(pixels) < 20 else 1 / 0)
     rows = [f'{n}.png,{("owl", "emu")[n % 2]}' for n in range(12)]
     out = photos.parent / 'out'
     assert prepare(photos, rows)[0] == 0

@@ -4,14 +4,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from mmengine.config import ConfigDict
 
 from wsl_plugins.files.boxes import problem_of_scale
-from wsl_plugins.files.formats.proposal_file import ProposalFile, read_meta
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.proposal_images import ids_of
 from wsl_plugins.files.names import ImageNames
+from wsl_plugins.proposals.origin import file_of
 from wsl_plugins.proposals.recipe import DEFAULT, Recipe, is_method, option_names
 
 Given = str | os.PathLike | ProposalFile | Sequence[np.ndarray] | np.ndarray
@@ -29,7 +29,7 @@ def recipe_of(dataset: ConfigDict) -> Recipe:
     Raises:
         ValueError: They are edge boxes of a model, whose file is not known here.
     """
-    path, meta = _file_of(dataset)
+    path, meta = file_of(dataset)
     method = meta.get('method')
     if not is_method(method):
         return DEFAULT
@@ -40,47 +40,6 @@ def recipe_of(dataset: ConfigDict) -> Recipe:
         )
     options = {name: meta[name] for name in option_names(method) if name in meta}
     return Recipe(method, options, meta.get('min_side', 20), meta.get('max_side_input'))
-
-
-def other_origin(dataset: ConfigDict, meta: dict | None = None) -> str | None:
-    """In what proposals were made otherwise than those of a data set.
-
-    OpenCV 5 finds other boxes than OpenCV 4 in the same pixels.
-
-    Args:
-        dataset: See :func:`recipe_of`.
-        meta: Of the file of proposals. Default: they are computed here, by the recipe of the data
-            set.
-
-    Returns:
-        One sentence; None if nothing differs, or it is not known.
-    """
-    path, trained = _file_of(dataset)
-    found = dict(trained, opencv=cv2.__version__) if meta is None else meta
-    found, expected = _origin(found), _origin(trained)
-    differ = [key for key in expected if key in found and found[key] != expected[key]]
-    if not differ:
-        return None
-    listed = ', '.join(f'{key} {found[key]} (there: {expected[key]})' for key in differ)
-    return f'the proposals are made otherwise than those of {path}: {listed}'
-
-
-def _file_of(dataset: ConfigDict) -> tuple[Path, dict]:
-    """Proposal file of a data set, and what it notes: nothing if it is not there."""
-    path = Path(dataset.get('data_root') or '', dataset.get('proposal_file') or '')
-    known = path.suffix == '.npz' and path.is_file()
-    return path, read_meta(path) if known else {}
-
-
-def _origin(meta: dict) -> dict:
-    """What of it decides which boxes are found; of OpenCV's version the first number."""
-    keys = {'method', 'edges', 'model_sha256', 'dlib', 'min_side', 'max_side_input'}
-    if is_method(method := meta.get('method')):
-        keys.update(option_names(method))
-    found = {key: meta[key] for key in meta if key in keys}
-    if 'opencv' in meta:
-        found['OpenCV'] = str(meta['opencv']).partition('.')[0]
-    return found
 
 
 def given_proposals(given: Given, images: Sequence[str | np.ndarray]) -> list[dict]:

@@ -13,10 +13,11 @@ from mmengine.structures import InstanceData
 
 from wsl_plugins.apis.images import list_images, read_image
 from wsl_plugins.apis.models import build_model, keep_steps, read_config, step_name
-from wsl_plugins.apis.proposals import Given, check_inside, given_proposals, other_origin, recipe_of
+from wsl_plugins.apis.proposals import Given, check_inside, given_proposals, recipe_of
 from wsl_plugins.evaluation.functional.det_loc import boxes_in_original
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.models.detectors import SDCN
+from wsl_plugins.proposals.origin import other_origin
 from wsl_plugins.proposals.recipe import Proposer, Recipe, propose
 
 from mmdet.apis import DetInferencer

@@ -99,6 +99,7 @@ def test_detector_from_csv(photos, tmp_path, fake_proposals, capsys):
     args = ('csv', tmp_path / 'labels.csv', '--images', photos, '--task', 'detector', '--out', out)
     assert run(*args) == 0
     shown = capsys.readouterr().out
+    assert 'a proposal covers' not in shown  # there are no boxes
     assert '| disc   | 5               | 1           |' in shown
     assert (
         '| images | 10              | 2           |' in shown
@@ -130,10 +131,15 @@ def test_detector_from_csv(photos, tmp_path, fake_proposals, capsys):
     assert run(*args, '--force', '--seed', 3) == 0
 
 
-def test_detector_evaluates_boxes(photos, tmp_path, fake_proposals):
+def test_detector_evaluates_boxes(photos, tmp_path, fake_proposals, capsys, monkeypatch):
     out = tmp_path / 'shapes'
     args = ('coco', tmp_path / 'boxes.json', '--images', photos, '--task', 'detector')
     assert run(*args, '--out', out, '--eval-boxes') == 0
+    covered = 'objects of the test images that a proposal covers: 100.0% at IoU 0.5, 100.0% at'
+    assert covered in capsys.readouterr().out
+    monkeypatch.setattr(write, 'recall', lambda *_: {0.5: 0.25})
+    assert run(*args, '--out', out, '--force', '--eval-boxes') == 0
+    assert 'covers: 25.0% at IoU 0.5\n' in capsys.readouterr().out
     assert 'bbox' not in (out / 'annotations' / 'train.json').read_text()
     (batch,) = loaders(out / 'shapes_detector.py', 'test')
     sample = batch['data_samples'][0]

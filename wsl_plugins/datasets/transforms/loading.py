@@ -15,7 +15,8 @@ class LoadWSODProposals(LoadProposals):
 
     Required key ``proposals``: dict with ``bboxes`` (R, 4) xyxy pixels of the original image and
     optional ``scores`` (R,). Put it before any transform that moves the image. Gives ``proposals``
-    (R', 4) float32 and ``proposals_scores`` (R',) float32 (zeros where there are none).
+    (R', 4) float32, ``proposals_scores`` (R',) float32 (zeros where there are none) and
+    ``proposals_rows`` (R',): their numbers among all of the image.
 
     Args:
         min_side (float): Leave out boxes narrower or lower than this, in pixels of the original
@@ -53,26 +54,37 @@ class LoadWSODProposals(LoadProposals):
         """Replace the dict of proposals by arrays."""
         if 'proposals' not in results:
             raise KeyError(f'image {results.get("img_path")} has no proposals: set proposal_file')
-        has_scores = 'scores' in results['proposals']
+        keep = self.choose(results['proposals'], results.get('img_path'))
         results = super().transform(results)
-        boxes, scores = results['proposals'], results['proposals_scores']
-        sides = boxes[:, 2:] - boxes[:, :2]
-        keep = np.flatnonzero((sides >= self.min_side).all(axis=1))
-        if self.max_num is not None and len(keep) > self.max_num:
-            if not has_scores:
-                raise ValueError(
-                    f'max_num={self.max_num} for {len(keep)} proposals without scores of image '
-                    f'{results.get("img_path")}: the choice needs scores; num_sample needs none'
-                )
-            best = np.argsort(-scores[keep], kind='stable')[: self.max_num]
-            keep = np.sort(keep[best])
         if self.num_sample is not None and len(keep) > self.num_sample:
             chosen = torch.randperm(len(keep))[: self.num_sample]
             keep = np.sort(keep[chosen.numpy()])
-        results['proposals'] = boxes[keep]
-        results['proposals_scores'] = scores[keep]
+        results['proposals'] = results['proposals'][keep]
+        results['proposals_scores'] = results['proposals_scores'][keep]
+        results['proposals_rows'] = keep
         note_loaded(results)
         return results
+
+    def choose(self, proposals: dict, img_path: str | None = None) -> np.ndarray:
+        """Rows (R',) of the proposals that ``min_side`` and ``max_num`` leave.
+
+        Args:
+            proposals: That of the data info.
+            img_path: For messages.
+        """
+        boxes = np.asarray(proposals['bboxes'], np.float32)
+        sides = boxes[:, 2:] - boxes[:, :2]
+        keep = np.flatnonzero((sides >= self.min_side).all(axis=1))
+        if self.max_num is not None and len(keep) > self.max_num:
+            if 'scores' not in proposals:
+                raise ValueError(
+                    f'max_num={self.max_num} for {len(keep)} proposals without scores of image '
+                    f'{img_path}: the choice needs scores; num_sample needs none'
+                )
+            scores = np.asarray(proposals['scores'], np.float32)[keep]
+            best = np.argsort(-scores, kind='stable')[: self.max_num]
+            keep = np.sort(keep[best])
+        return keep
 
     def __repr__(self) -> str:
         return (

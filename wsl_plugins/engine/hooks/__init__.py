@@ -1,5 +1,6 @@
 """Hooks of the training loop."""
 
+from wsl_plugins.engine.hooks.cached_roi_features import CachedRoIFeatures
 from wsl_plugins.engine.hooks.check_loss_hook import CheckLossHook
 from wsl_plugins.engine.hooks.missed_validation_hook import MissedValidationHook
 from wsl_plugins.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
@@ -8,6 +9,7 @@ from wsl_plugins.engine.hooks.sequential_batch_hook import SequentialBatchHook
 from wsl_plugins.engine.hooks.starting_point_hook import StartingPointHook
 
 __all__ = [
+    'CachedRoIFeatures',
     'CheckLossHook',
     'MissedValidationHook',
     'ResumedScheduleHook',

@@ -1,4 +1,5 @@
 from .fc_shared_head import FCSharedHead
+from .frozen_res_layer import FrozenResLayer
 from .normalized_avg_pool import NormalizedAvgPool
 from .quality_bbox_head import QualityBBoxHead
 from .roi_drop_bbox_head import RoIDropBBoxHead
@@ -10,6 +11,7 @@ from .wsod_roi_head import WSODRoIHead
 
 __all__ = [
     'FCSharedHead',
+    'FrozenResLayer',
     'NormalizedAvgPool',
     'QualityBBoxHead',
     'RoIDropBBoxHead',

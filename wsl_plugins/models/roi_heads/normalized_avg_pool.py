@@ -27,6 +27,8 @@ class NormalizedAvgPool(BaseModule):
         tensor([5.0000, 5.0000, 5.0000, 5.0000])
     """
 
+    averages_space = True  # cached features of the layers before it need no more than the mean
+
     def __init__(self, scale: float, dropout: float = 0.0) -> None:
         super().__init__()
         self.scale = scale

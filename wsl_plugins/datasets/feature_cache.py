@@ -1,0 +1,153 @@
+"""The cached features of a frozen network, in all views that were made."""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from wsl_plugins.datasets.feature_views import Route, View
+from wsl_plugins.datasets.wsod_mixin import WSODMixin
+from wsl_plugins.files import read_json
+from wsl_plugins.files.formats.feature_file import FeatureFile, boxes_digest
+from wsl_plugins.files.jobs import check_same_job
+from wsl_plugins.files.problems import LISTED
+
+AGAIN = 'tools/cache_features.py makes what is missing'
+
+
+class FeatureCache:
+    """Reads a folder of ``tools/cache_features.py``: ``job.json``, and a
+    :class:`wsl_plugins.files.formats.feature_file.FeatureFile` for each view and set of images.
+
+    Args:
+        folder: The folder.
+
+    Attributes:
+        job: what the features are of (:func:`wsl_plugins.engine.feature_job.job_of`).
+        files: :class:`FeatureFile` by :class:`View`.
+
+    Raises:
+        ValueError: There is no cache, or a file of it is damaged.
+
+    Example:
+        >>> cache = FeatureCache('work_dirs/cache')
+        >>> file, place = cache.find(View((2000, 320), True, None), '000012')
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self.folder = Path(folder)
+        if not (self.folder / 'job.json').is_file():
+            raise ValueError(f'{folder}: no cached features; tools/cache_features.py makes them')
+        self.job = read_json(self.folder / 'job.json')
+        self.files: dict[View, list[FeatureFile]] = defaultdict(list)
+        for path in sorted(self.folder.glob('*/view.json')):
+            if not path.parent.name.startswith('.'):
+                file = FeatureFile(path.parent)
+                self.files[view_of(file.view)].append(file)
+
+    def find(self, view: View, image: str) -> tuple[FeatureFile, int] | None:
+        """The file that has a view of an image and its place in it; None if there is none."""
+        for file in self.files.get(view, ()):
+            if (place := file.places.get(image)) is not None:
+                return file, place
+        return None
+
+    def check_route(self, route: Route) -> None:
+        """Whether a pipeline asks for the pixels and boxes that were cached.
+
+        Raises:
+            ValueError: It does not; the settings that differ are named.
+        """
+        asked = flat(route.settings())
+        check_same_job(
+            self.folder,
+            asked,
+            {**dict.fromkeys(asked), **flat(self.job['pixels'])},
+            f'asked by {route.where}; cache into another folder',
+        )
+        for view in route.views():
+            if view not in self.files:
+                raise ValueError(
+                    f'{self.folder}: {route.where} asks for images at {view}, cached are '
+                    f'{", ".join(map(str, self.files))}; {AGAIN}'
+                )
+
+    def check_images(self, dataset: WSODMixin, routes: list[Route]) -> None:
+        """Whether all images of a data set are there in all views of its pipeline, complete, of
+        the same size and with the same proposals.
+
+        Raises:
+            ValueError: They are not.
+        """
+        views = dict.fromkeys(view for route in routes for view in route.views())
+        missing: list[str] = []
+        for number in range(len(dataset)):
+            info = dataset.get_data_info(number)
+            image, digest = dataset.image_id(info), digest_of(info, dataset.ann_file)
+            for view in views:
+                found = self.find(view, image)
+                if found is None or not found[0].done[found[1]]:
+                    missing.append(f'{image} at {view}')
+                else:
+                    check_entry(*found, info, image, digest)
+        if missing:
+            shown = ', '.join(missing[:LISTED]) + (', ...' if len(missing) > LISTED else '')
+            raise ValueError(
+                f'{self.folder}: {len(missing)} of {len(dataset) * len(views)} views of images of '
+                f'{dataset.ann_file} ({routes[0].where}) are not cached: {shown}; {AGAIN}'
+            )
+
+
+def digest_of(info: dict, ann_file: str) -> int:
+    """:func:`boxes_digest` of the proposals of a data info.
+
+    Raises:
+        ValueError: It has none.
+    """
+    if 'proposals' not in info:
+        raise ValueError(f'{ann_file}: cached features need a proposal_file')
+    return boxes_digest(info['proposals']['bboxes'])
+
+
+def check_entry(file: FeatureFile, place: int, info: dict, image: str, digest: int) -> None:
+    """Whether the entry of an image is of this image and of its proposals.
+
+    Raises:
+        ValueError: It is not.
+    """
+    size = info['width'], info['height']
+    cached = tuple(file.sizes[place].tolist())
+    if cached != size:
+        raise ValueError(
+            f'{file.folder}: image {image} was cached at {cached[0]} x {cached[1]} pixels, it has '
+            f'{size[0]} x {size[1]} (width x height)'
+        )
+    if int(file.proposals[place]) != digest:
+        raise ValueError(
+            f'{file.folder}: image {image} was cached with other proposals than those of the '
+            'proposal_file; cache into another folder'
+        )
+
+
+def view_of(found: dict) -> View:
+    """The view that a feature file notes."""
+    return View(tuple(found['scale']), found['keep_ratio'], found['flip'])
+
+
+def flat(content: Any, name: str = '') -> dict[str, Any]:
+    """Nested dicts and lists as one dict of dotted names.
+
+    Example:
+        >>> flat(dict(a=dict(b=[1, dict(c=2)])))
+        {'a.b.0': 1, 'a.b.1.c': 2}
+    """
+    if isinstance(content, dict):
+        items = content.items()
+    elif isinstance(content, (list, tuple)):
+        items = ((str(n), value) for n, value in enumerate(content))
+    else:
+        return {name: content}
+    found: dict[str, Any] = {}
+    for key, value in items:
+        found |= flat(value, f'{name}.{key}' if name else str(key))
+    return found

@@ -1,0 +1,160 @@
+"""Which views of an image a pipeline gives: at which scale, flipped how."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wsl_plugins.datasets.transforms.loading import LoadWSODProposals
+from wsl_plugins.datasets.transforms.wrappers import TransformWithProposals
+
+from mmcv.transforms import Compose, LoadImageFromFile, RandomChoiceResize, RandomFlip, Resize
+from mmcv.transforms import TestTimeAug as Views
+
+KNOWN = 'Resize, RandomChoiceResize and RandomFlip, in this order'
+
+
+class View(NamedTuple):
+    """One look at an image.
+
+    Attributes:
+        scale: width and height of mmcv's ``Resize``.
+        keep_ratio: whether the image keeps its shape in it.
+        flip: ``'horizontal'``, ``'vertical'``, ``'diagonal'`` or None.
+    """
+
+    scale: tuple[int, int]
+    keep_ratio: bool
+    flip: str | None
+
+    def __str__(self) -> str:
+        fill = '' if self.keep_ratio else '-filled'
+        return f'{self.scale[0]}x{self.scale[1]}{fill}' + (f'-{self.flip}' if self.flip else '')
+
+
+class Route:
+    """Transforms from an image file to a packed sample, of which the pixels are left out.
+
+    Args:
+        steps: transforms in order: ``LoadImageFromFile``, ``LoadWSODProposals``,
+            ``TransformWithProposals`` of resizing and flipping, then any that need no pixels.
+        where: what messages call the pipeline.
+
+    Attributes:
+        image: the step that reads the image.
+        load: the step that chooses among the proposals.
+        rest: steps behind the view.
+
+    Raises:
+        ValueError: the steps are others.
+    """
+
+    def __init__(self, steps: list, where: str) -> None:
+        self.where = where
+        self.image: LoadImageFromFile | None = None
+        self.load: LoadWSODProposals | None = None
+        self.resize: Resize | RandomChoiceResize | None = None
+        self.flip: RandomFlip | None = None
+        self.rest: list = []
+        for step in steps:
+            if isinstance(step, LoadImageFromFile):
+                self.image = step
+            elif isinstance(step, LoadWSODProposals):
+                self.load = step
+            elif isinstance(step, TransformWithProposals):
+                self._take_moves(step)
+            else:
+                self.rest.append(step)
+        for name, needed in (
+            ('LoadImageFromFile', self.image),
+            ('wsl_plugins.LoadWSODProposals', self.load),
+            ('wsl_plugins.TransformWithProposals with a Resize', self.resize),
+        ):
+            if needed is None:
+                raise ValueError(f'{where}: features are cached of pipelines with {name}')
+
+    def _take_moves(self, step: TransformWithProposals) -> None:
+        for move in step.transforms:
+            kind = type(move).__name__  # subclasses move pixels in other ways
+            if kind in ('Resize', 'RandomChoiceResize') and not (self.resize or self.flip):
+                self.resize = move
+            elif kind == 'RandomFlip' and self.flip is None:
+                self.flip = move
+            else:
+                raise ValueError(f'{self.where}: {kind} cannot be cached; known are {KNOWN}')
+
+    def views(self) -> list[View]:
+        """All that the pipeline may give.
+
+        Raises:
+            ValueError: an image is resized by a factor, not to a size.
+        """
+        scales = getattr(self.resize, 'scales', None) or [self._resizer.scale]
+        for scale in scales:
+            if not isinstance(scale, (tuple, list)):
+                raise ValueError(f'{self.where}: Resize needs a scale (width, height): {scale}')
+        flips: list[str | None] = [None]
+        if self.flip is not None:
+            chances = self.flip.prob if isinstance(self.flip.prob, list) else [self.flip.prob]
+            sure = np.isclose(sum(chances), 1)
+            named = self.flip.direction
+            named = [named] if isinstance(named, str) else list(named)
+            flips = [None] * (not sure) + (named if sum(chances) > 0 else [])
+        return [self._view(scale, flip) for scale in scales for flip in flips]
+
+    def draw(self) -> View:
+        """One of the views, as the pipeline draws it, from the same random numbers."""
+        if isinstance(self.resize, RandomChoiceResize):
+            scale = self.resize._random_select()[0]
+        else:
+            scale = self._resizer.scale
+        return self._view(scale, None if self.flip is None else self.flip._choose_direction())
+
+    def settings(self) -> dict:
+        """What pixels and boxes depend on beside the view, for JSON."""
+        assert self.image is not None and self.load is not None
+        image, resize = self.image, self._resizer
+        return dict(
+            image=dict(
+                color_type=image.color_type,
+                imdecode_backend=image.imdecode_backend,
+                to_float32=image.to_float32,
+            ),
+            resize=dict(
+                interpolation=resize.interpolation,
+                backend=resize.backend,
+                clip_object_border=resize.clip_object_border,
+            ),
+            proposals=dict(min_side=self.load.min_side, max_num=self.load.max_num),
+        )
+
+    def transforms_of(self, view: View) -> list[Any]:
+        """The steps that make a view of an image, all its proposals in it."""
+        assert self.image is not None
+        resize = dict(type='mmdet.Resize', scale=view.scale, keep_ratio=view.keep_ratio)
+        moves = [{**resize, **self.settings()['resize']}]
+        if view.flip:
+            moves.append(dict(type='mmdet.RandomFlip', prob=1.0, direction=view.flip))
+        return [self.image, LoadWSODProposals(), TransformWithProposals(moves)]
+
+    @property
+    def _resizer(self) -> Resize:
+        return self.resize.resize if isinstance(self.resize, RandomChoiceResize) else self.resize
+
+    def _view(self, scale: tuple[int, int], flip: str | None) -> View:
+        return View(tuple(map(int, scale)), bool(self._resizer.keep_ratio), flip)
+
+
+def routes_of(pipeline: Compose, where: str) -> list[Route]:
+    """The route of a pipeline; of one with ``TestTimeAug`` one for each of its views.
+
+    Args:
+        pipeline: built.
+        where: what messages call it.
+
+    Raises:
+        ValueError: its steps cannot be cached (:class:`Route`).
+    """
+    steps: list = list(pipeline.transforms)
+    if not steps or not isinstance(steps[-1], Views):
+        return [Route(steps, where)]
+    return [Route(steps[:-1] + list(part.transforms), where) for part in steps[-1].subroutines]

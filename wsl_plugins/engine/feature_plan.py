@@ -1,0 +1,204 @@
+"""Which images are cached in which views, and what of it is done."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+
+from wsl_plugins.datasets.feature_cache import FeatureCache, check_entry, digest_of
+from wsl_plugins.datasets.feature_views import Route, View, routes_of
+from wsl_plugins.datasets.wsod_mixin import WSODMixin
+from wsl_plugins.engine.feature_job import check_job
+from wsl_plugins.files.formats.feature_file import FeatureFile, bytes_per_box
+from wsl_plugins.registry import DATASETS
+
+from mmcv.transforms import Compose
+
+LOADERS = ('train', 'val', 'test')
+
+
+def parts_of(dataset: Any) -> list:
+    """The data sets inside those that wrap or join others."""
+    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    return [part for one in inner for part in parts_of(one)] if inner[0] is not None else [dataset]
+
+
+def check_dataset(dataset: Any, where: str) -> None:
+    """Whether a data set is of the kind whose features are cached.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not isinstance(dataset, WSODMixin):
+        raise ValueError(
+            f'{where}: cached features are of WSODVOCDataset or WSODCocoDataset, got '
+            f'{type(dataset).__name__}'
+        )
+
+
+@dataclass
+class Image:
+    """An image to cache.
+
+    Attributes:
+        dataset: that has it.
+        number: its place there.
+        digest: of all its proposals.
+        rows: numbers of those that are cached.
+        size: width and height.
+        views: at which it is wanted.
+    """
+
+    dataset: WSODMixin
+    number: int
+    digest: int
+    rows: np.ndarray
+    size: tuple[int, int]
+    views: dict[View, None] = field(default_factory=dict)
+
+    def info(self) -> dict:
+        """Its data info with the cached proposals."""
+        info = self.dataset.get_data_info(self.number)
+        info['proposals'] = {k: v[self.rows] for k, v in info['proposals'].items()}
+        return info
+
+
+class Wanted:
+    """All images of the data loaders of a config, with the views that their pipelines may give.
+
+    Args:
+        cfg: the config.
+        tta: also those of ``tta_pipeline``, for the images of ``test_dataloader``.
+        max_proposals: a random choice of so many of each image, the same each time. None for all.
+
+    Attributes:
+        images: :class:`Image` by name.
+        route: one of the pipelines; their settings are equal.
+
+    Raises:
+        ValueError: A pipeline cannot be cached, two of them read or choose proposals differently,
+            or two images of one name have other proposals.
+    """
+
+    def __init__(self, cfg: Config, tta: bool = False, max_proposals: int | None = None) -> None:
+        self.images: dict[str, Image] = {}
+        self.max_proposals = max_proposals
+        self.route: Route | None = None
+        for name in LOADERS:
+            if cfg.get(f'{name}_dataloader'):
+                where = f'{name}_dataloader'
+                for dataset in parts_of(DATASETS.build(cfg[where].dataset)):
+                    check_dataset(dataset, where)
+                    routes = routes_of(dataset.pipeline, where)
+                    if tta and name == 'test':
+                        routes += routes_of(Compose(cfg.tta_pipeline), 'tta_pipeline')
+                    self._add(dataset, routes)
+        if self.route is None:
+            raise ValueError('config: has no data loader')
+
+    def _add(self, dataset: WSODMixin, routes: list[Route]) -> None:
+        for route in routes:
+            self.route = self.route or route
+            remedy = f'{route.where} and {self.route.where} need one cache each'
+            check_job('config', route.settings(), self.route.settings(), remedy)
+        views = dict.fromkeys(view for route in routes for view in route.views())
+        for number in range(len(dataset)):
+            info = dataset.get_data_info(number)
+            image, digest = dataset.image_id(info), digest_of(info, dataset.ann_file)
+            size = info['width'], info['height']
+            known = self.images.get(image)
+            if known is None:
+                rows = self._choose(image, routes[0].load.choose(info['proposals']))
+                known = self.images[image] = Image(dataset, number, digest, rows, size)
+            elif (known.digest, known.size) != (digest, size):
+                raise ValueError(
+                    f'{dataset.ann_file}: image {image} has other proposals or another size than '
+                    f'in {known.dataset.ann_file}: cache them into two folders'
+                )
+            known.views.update(views)
+
+    def _choose(self, image: str, rows: np.ndarray) -> np.ndarray:
+        if self.max_proposals is None or len(rows) <= self.max_proposals:
+            return rows
+        random = np.random.default_rng(zlib.crc32(image.encode()))
+        return np.sort(random.choice(rows, self.max_proposals, replace=False))
+
+    @property
+    def number_of_views(self) -> int:
+        """Of all images together."""
+        return sum(len(image.views) for image in self.images.values())
+
+
+class Plan:
+    """Places in the files of a cache for all that is wanted.
+
+    Args:
+        folder: the cache; what is there counts.
+        wanted: images and views.
+        shape: of the features of a box.
+
+    Attributes:
+        todo: by image, the files to write to, new or begun, and its place in each.
+        new: images by view that no file has.
+
+    Raises:
+        ValueError: a file is damaged, or has an image of another size or with other proposals.
+    """
+
+    def __init__(self, folder: Path, wanted: Wanted, shape: tuple[int, ...]) -> None:
+        self.folder, self.wanted, self.shape = folder, wanted, shape
+        cache = FeatureCache(folder) if (folder / 'job.json').exists() else None
+        self.todo: dict[str, list[tuple[Path, int]]] = {}
+        self.new: dict[View, list[str]] = {}
+        for name, image in wanted.images.items():
+            for view in image.views:
+                found = cache and cache.find(view, name)
+                if found is None:
+                    self.new.setdefault(view, []).append(name)
+                    continue
+                file, place = found
+                check_entry(file, place, _size(image), name, image.digest)
+                if not file.done[place]:
+                    self.todo.setdefault(name, []).append((file.folder, place))
+
+    @property
+    def missing_bytes(self) -> int:
+        """On disk, of what is not done."""
+        boxes = sum(len(self.wanted.images[n].rows) * len(p) for n, p in self.todo.items())
+        boxes += sum(len(self.wanted.images[n].rows) for names in self.new.values() for n in names)
+        return boxes * bytes_per_box(self.shape)
+
+    def create(self) -> None:
+        """Make the files of new views; they are part of ``todo`` then."""
+        for view, names in self.new.items():
+            images = [self.wanted.images[name] for name in names]
+            folder = next(_unused(self.folder, str(view)))
+            FeatureFile.create(
+                folder,
+                view._asdict(),
+                names,
+                [image.rows for image in images],
+                [image.size for image in images],
+                [image.digest for image in images],
+                self.shape,
+            )
+            for place, name in enumerate(names):
+                self.todo.setdefault(name, []).append((folder, place))
+        self.new = {}
+
+
+def _size(image: Image) -> dict:
+    return dict(width=image.size[0], height=image.size[1])
+
+
+def _unused(folder: Path, name: str) -> Iterator[Path]:
+    number = 0
+    while True:
+        path = folder / f'{name}.{number}'
+        if not path.exists():
+            yield path
+        number += 1

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
 from mmengine.registry import MODELS, init_default_scope
 
 from wsl_plugins.checkpoints import MisfitError, load_fitting, read_checkpoint
@@ -76,6 +77,7 @@ def build_detector(recipe: Recipe) -> FastRCNN:
         ValueError: the model cannot be built, or weights are missing (``MisfitError``).
     """
     init_default_scope(recipe.cfg.get('default_scope', 'mmdet'))
+    MMLogger.get_current_instance().setLevel('ERROR')  # not a line per parameter
     torch.manual_seed(0)
     try:
         model = MODELS.build(recipe.cfg.model)

@@ -198,6 +198,6 @@ def _to_device(cast_data: Callable[[dict], dict]) -> Callable[..., dict]:
             if 'gt_instances' in sample and 'bboxes' in sample.gt_instances:
                 boxes = sample.gt_instances.bboxes
                 sample.gt_instances.bboxes = getattr(boxes, 'tensor', boxes)
-        return dict(inputs=torch.cat(list(data['inputs'])).float(), data_samples=samples)
+        return dict(inputs=torch.cat([one.float() for one in data['inputs']]), data_samples=samples)
 
     return forward

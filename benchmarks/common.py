@@ -26,7 +26,8 @@ def without_weights(cfg: object) -> None:
     if isinstance(cfg, dict):
         if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
             cfg['init_cfg'] = None
-        for value in cfg.values():
+    if isinstance(cfg, (dict, list, tuple)):
+        for value in cfg.values() if isinstance(cfg, dict) else cfg:
             without_weights(value)
 
 

@@ -44,16 +44,17 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def write_data(folder: Path, images: int, proposals: int) -> None:
+def write_data(folder: Path, images: int, proposals: int, size: int = 500) -> None:
     """The generated detection data set with random proposals, and as a localization data set."""
-    options = [f'--train={images}', '--test=1', '--size=500']
+    options = [f'--train={images}', '--test=1', f'--size={size}']
     subprocess.run([sys.executable, TOOL, folder, *options], check=True, capture_output=True)
     ids = (folder / IDS).read_text().split()
     rng = np.random.default_rng(0)
     boxes = {}
-    for image_id in ids:  # the shorter side of the smallest image has 333 pixels
-        low = rng.integers(0, 333 - 20, (proposals, 2))
-        boxes[image_id] = np.concatenate([low, rng.integers(low + 20, 334)], axis=1)
+    side = size * 2 // 3  # the shorter one of the smallest image
+    for image_id in ids:
+        low = rng.integers(0, side - 20, (proposals, 2))
+        boxes[image_id] = np.concatenate([low, rng.integers(low + 20, side + 1)], axis=1)
     ProposalFile.from_images(boxes).save(folder / 'proposals.npz')
     files = [f'{image_id}.jpg' for image_id in ids]
     labels = {file: number % 5 for number, file in enumerate(files)}

@@ -21,6 +21,7 @@ COMMANDS = {
     'train and test': {
         'train': ('train.py', 'train a model from a config'),
         'test': ('test.py', 'test a checkpoint'),
+        'cache-features': ('cache_features.py', 'features of frozen layers, for faster training'),
         'infer': ('infer.py', "detections or heat maps of one's own images"),
         'visualize': ('visualize.py', 'ground truth, pseudo boxes and detections side by side'),
         'report': ('report.py', 'one HTML page about a training'),

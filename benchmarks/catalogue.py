@@ -64,6 +64,14 @@ BENCHMARKS = (
         '--repeats 1',
     ),
     Benchmark(
+        'Cached features',
+        'An epoch of OICR through the runner, data loading included: on images as '
+        '`oicr_r18_voc07-train600` trains, and on cached features of the same network with C5 frozen '
+        'too. [How it works](cached_features.md).',
+        'python benchmarks/cached_features.py --images 16 --repeat 20 --epochs 3',
+        '--images 2 --proposals 30 --repeat 2 --epochs 2',
+    ),
+    Benchmark(
         'Pseudo-label samplers',
         'One image. `MISTSampler` selects, assigns and encodes what a plain loop over the '
         'candidates does, in both forms, with results that are checked to be equal.',

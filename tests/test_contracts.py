@@ -61,6 +61,7 @@ PAPER = re.compile(
 PLUMBING = {
     'AlternatingDDP',
     'BFloat16OptimWrapper',
+    'CachedRoIFeatures',
     'CheckLossHook',
     'LoadWSODProposals',
     'MissedValidationHook',
@@ -124,9 +125,10 @@ def test_each_is_tested(registered):
 
 
 # what tools put into a config (wsol_search.py, test.py --out and --dump-score-maps, train.py),
-# and a hook for those who want it (docs/faq.md)
+# and hooks for those who want them (docs/faq.md, docs/cached_features.md)
 BY_TOOLS = {
     'BoxAcc',
+    'CachedRoIFeatures',
     'DumpPredictions',
     'DumpScoreMaps',
     'MissedValidationHook',

@@ -66,8 +66,8 @@ BENCHMARKS = (
     Benchmark(
         'Cached features',
         'An epoch of OICR through the runner, data loading included: on images as '
-        '`oicr_r18_voc07-train600` trains, and on cached features of the same network with C5 frozen '
-        'too. [How it works](cached_features.md).',
+        '`oicr_r18_voc07-train600` trains, and on cached features of the same network with C5 '
+        'frozen too. [How it works](cached_features.md).',
         'python benchmarks/cached_features.py --images 16 --repeat 20 --epochs 3',
         '--images 2 --proposals 30 --repeat 2 --epochs 2',
     ),

@@ -16,10 +16,12 @@ from mmpretrain.structures import DataSample
 
 ROOT = Path(__file__).parents[1] / 'configs' / 'wsol'
 CONFIGS = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob('*/*.py'))
-METHODS = ('acol', 'adl', 'cam', 'cutmix', 'has', 'spg')
+GRID = ('acol', 'adl', 'cam', 'cutmix', 'has', 'spg')
+METHODS = (*GRID, 'trilite')
 LOSSES = {
     'acol': {'loss_a', 'loss_b'},
     'spg': {'loss_cls', 'loss_b1', 'loss_b2', 'loss_c'},
+    'trilite': {'loss_cls', 'loss_fg', 'loss_bg'},
 }
 
 
@@ -43,6 +45,7 @@ STRIDES = {
     'resnet50': 16,
     'vit_small_patch16_224': 16,
     'vit_small_patch14_dinov2': 14,
+    'wsl_plugins.LocalizerViT': 14,
 }
 
 
@@ -52,7 +55,7 @@ def test_the_grid_is_complete():
     for dataset in ('cub', 'imagenet', 'openimages'):
         assert f'center_{dataset}' in names
         for backbone in ('vgg16', 'inceptionv3', 'resnet50'):
-            for method in (*METHODS, 'fsl'):
+            for method in (*GRID, 'fsl'):
                 assert f'{method}_{backbone}_{dataset}' in names
 
 
@@ -92,12 +95,15 @@ def test_one_training_step(cfg):
         model.init_weights()
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
         optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-        if cfg.method in METHODS and cfg.model.backbone.get('depth') != 18 and not stride:
+        if cfg.method in GRID and cfg.model.backbone.get('depth') != 18 and not stride:
             check_rates(model, optimizer, cfg)
         logged = model.train_step(batch, optimizer)
         assert set(logged) == {'loss'} | LOSSES.get(cfg.method, set())
         assert all(value.isfinite() for value in logged.values())
         still = {n for n, p in model.named_parameters() if p.equal(before[n])}
+        if cfg.model.get('freeze_backbone'):
+            assert still >= {n for n in before if n.startswith('backbone.')}
+            still = {n for n in still if not n.startswith('backbone.')}
         # layer scale: ConvNeXt's first step is beyond float32
         assert stride or not {n for n in still if n.endswith('weight')}, 'not trained'
     model.eval()

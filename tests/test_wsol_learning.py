@@ -11,7 +11,10 @@ from mmengine.runner import Runner
 
 ROOT = Path(__file__).parents[1]
 METHODS = ['cam', 'spg']
-METHODS += [pytest.param(name, marks=pytest.mark.slow) for name in ('acol', 'adl', 'cutmix', 'has')]
+METHODS += [
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in ('acol', 'adl', 'cutmix', 'has', 'trilite')
+]
 
 
 @pytest.fixture(scope='module')

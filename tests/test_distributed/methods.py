@@ -59,6 +59,7 @@ METHODS = {
     'has': ('classes', 'wsol/has/has_demo.py', {}, {}),
     'acol': ('classes', 'wsol/acol/acol_demo.py', {}, {}),
     'spg': ('classes', 'wsol/spg/spg_demo.py', {}, {}),
+    'trilite': ('classes', 'wsol/trilite/trilite_demo.py', {}, {}),
     'adl': ('classes', 'wsol/adl/adl_demo.py', {}, {}),
     'cutmix': ('classes', 'wsol/cutmix/cutmix_demo.py', {}, {}),
     'fsl': ('classes', 'wsol/cam/cam_demo.py', FSL, {}),

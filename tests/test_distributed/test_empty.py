@@ -7,7 +7,7 @@ import pytest
 
 METHODS = (
     'wsddn oicr pcl mist mist_drop alternating sdcn wend_fcos bcd_fcos entropy_fcos '
-    'wend_faster_rcnn wend_cln wend_deformable_detr cutmix spg'
+    'wend_faster_rcnn wend_cln wend_deformable_detr cutmix spg trilite'
 ).split()
 
 

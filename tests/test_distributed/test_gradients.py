@@ -6,8 +6,8 @@ import torch
 WORLDS = (2, 4)
 TWO_PLAYERS = ('alternating', 'sdcn')  # after a step of each player: what it changed
 ALL = (
-    'wsddn oicr pcl mist mist_drop alternating sdcn cam acol spg adl fsl psol psol_joint wend_fcos '
-    'bcd_fcos entropy_fcos wend_faster_rcnn wend_cln wend_deformable_detr'
+    'wsddn oicr pcl mist mist_drop alternating sdcn cam acol spg trilite adl fsl psol psol_joint '
+    'wend_fcos bcd_fcos entropy_fcos wend_faster_rcnn wend_cln wend_deformable_detr'
 ).split()
 # the softmax over the proposals does not change with it: its gradient is nothing but rounding
 NO_GRADIENT = 'fc_det.bias'

@@ -16,6 +16,7 @@ from wsl_plugins.models.localizers import (
     FSLHead,
     GradCAMClassifier,
     SPGHead,
+    TriLiteHead,
     WSOLClassifier,
 )
 from wsl_plugins.models.localizers.acol_head import erase
@@ -32,6 +33,7 @@ HEADS = {
     'spg': lambda **kw: SPGHead(
         5, 8, branch_channels=(4, 6), mid_channels=6, mid_channels_c=5, mask_size=32, **kw
     ),
+    'trilite': lambda **kw: TriLiteHead(5, 8, **kw),
 }
 
 
@@ -388,7 +390,7 @@ POOLING = [
 ]
 
 
-@pytest.mark.parametrize('name', ['cam', 'acol'])
+@pytest.mark.parametrize('name', ['cam', 'acol', 'trilite'])
 @pytest.mark.parametrize('backbone, channels, option', POOLING, ids=lambda x: str(x)[:30])
 def test_backbones_without_maps(backbone, channels, option, name):
     head = type(HEADS[name]())(5, channels)
@@ -420,6 +422,6 @@ def test_other_channels_and_a_pooling_neck():
     with pytest.raises(ValueError, match=r'in_channels=8, the backbone or neck gives a map of 7'):
         CAMHead(5, 8)((torch.rand(2, 7, 3, 3),))
     pooled = MODELS.build(dict(type='mmpretrain.GlobalAveragePooling'))((torch.rand(2, 8, 3, 3),))
-    for head in (CAMHead(5, 8), HEADS['acol'](), HEADS['spg'](), FSLHead(8)):
+    for head in (CAMHead(5, 8), HEADS['acol'](), HEADS['spg'](), HEADS['trilite'](), FSLHead(8)):
         with pytest.raises(ValueError, match='no GlobalAveragePooling as neck'):
             head(pooled)

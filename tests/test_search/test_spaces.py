@@ -15,6 +15,7 @@ PIECES = {
     'HaS': dict(type='wsl_plugins.HideAndSeek'),
     'ACoL': dict(type='wsl_plugins.ACoLHead'),
     'SPG': dict(type='SPGHead'),
+    'TriLite': dict(type='wsl_plugins.TriLiteHead'),
     'ADL': dict(type='wsl_plugins.ADL'),
     'CutMix': dict(type='CutMix', alpha=1.0),
 }
@@ -72,6 +73,12 @@ def test_uniform_parameters(config, method, uniform):
     assert abs(correlation).max() < 0.2  # each is drawn by itself
     others = {f'spg_{branch}_high' for branch in ('b1', 'b2', 'c')} | {'cutmix_u'}
     assert set(values) - others == {'lr', 'score_map_size', *uniform}
+
+
+def test_weight_of_trilite_is_log_uniform(config):
+    values = draws(table5_space(config_of(config, 'TriLite'))[1], 300)
+    assert set(values) == {'lr', 'score_map_size', 'trilite_background_weight'}
+    assert is_uniform(np.log10(values['trilite_background_weight']), -1, 1)
 
 
 def test_spg_high_is_uniform_above_low(config):

@@ -1,6 +1,7 @@
 """Search spaces of the WSOL methods.
 
-Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020, table 5.
+Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020, table 5;
+TriLite, which is not in it, has a space of ours.
 """
 
 from dataclasses import replace
@@ -36,6 +37,12 @@ _PIECES: dict[str, tuple[Any, ...]] = {
             for end, low in (('low', 0.0), ('high', f'spg_{branch}_low'))
         ),
     ),
+    'TriLiteHead': (
+        'TriLite',
+        Parameter(
+            'trilite_background_weight', 'TriLiteHead:background_weight', 0.1, 10.0, log=True
+        ),
+    ),
     'ADL': (
         'ADL',
         Parameter('adl_drop_rate', 'ADL:drop_rate'),
@@ -58,8 +65,8 @@ def table5_space(cfg: dict) -> tuple[str, tuple[Parameter, ...]]:
     """Name of the method that a config holds, and its search space (table 5).
 
     Learning rate and score-map size belong to every method. The pieces ``HideAndSeek``,
-    ``ACoLHead``, ``SPGHead``, ``ADL`` and ``CutMix`` add theirs; a config with none is CAM, one
-    with several is named ``A+B`` and searched over both.
+    ``ACoLHead``, ``SPGHead``, ``TriLiteHead``, ``ADL`` and ``CutMix`` add theirs; a config with none
+    is CAM, one with several is named ``A+B`` and searched over both.
 
     Raises:
         ValueError: CutMix is not alone in ``augments`` of ``model.train_cfg`` or of the data

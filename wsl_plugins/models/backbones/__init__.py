@@ -5,7 +5,7 @@ from .timm_backbone import TimmBackbone
 
 __all__ = ['DilatedVGG', 'TimmBackbone']
 if find_spec('mmpretrain'):  # which detectors do without
-    from .localizers import LocalizerInceptionV3, LocalizerResNet, LocalizerVGG
+    from .localizers import LocalizerInceptionV3, LocalizerResNet, LocalizerVGG, LocalizerViT
     from .vector_backbones import AuxInceptionV3, PooledVGG
 
     __all__ += [
@@ -13,5 +13,6 @@ if find_spec('mmpretrain'):  # which detectors do without
         'LocalizerInceptionV3',
         'LocalizerResNet',
         'LocalizerVGG',
+        'LocalizerViT',
         'PooledVGG',
     ]

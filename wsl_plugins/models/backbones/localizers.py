@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wsl_plugins.models.backbones.dilated_vgg import PlainVGG
 from wsl_plugins.registry import MODELS
 
-from mmpretrain.models.backbones import InceptionV3, ResNet
+from mmpretrain.models.backbones import InceptionV3, ResNet, VisionTransformer
 
 SCORE_MAP_SIZES = (14, 28)
 
@@ -148,3 +148,30 @@ class LocalizerInceptionV3(InceptionV3):
         mixed_6d = self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(mixed_5d))))
         outs = (mixed_5d, self.Mixed_6e(mixed_6d), mixed_6d)
         return tuple(outs[i] for i in self.out_indices)
+
+
+@MODELS.register_module()
+class LocalizerViT(VisionTransformer):
+    """VisionTransformer of mmpretrain that gives its class token beside the map of its patches.
+
+    For heads that use both, TriLite's (CVPR 2026). The map comes last, so that every other head
+    works too; a patch is a cell.
+
+    Args:
+        kwargs: options of mmpretrain's ``VisionTransformer`` other than ``out_type``.
+
+    Example:
+        >>> vit = LocalizerViT(arch='deit-tiny', img_size=224, patch_size=16)
+        >>> [tuple(x.shape) for x in vit(torch.rand(1, 3, 224, 224))]
+        [(1, 192), (1, 192, 14, 14)]
+    """
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(out_type='featmap', with_cls_token=True, **kwargs)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Class token (N, D) and map (N, D, h, w) of each of ``out_indices``; x is (N, 3, H, W)."""
+        return tuple(part for pair in super().forward(x) for part in pair)
+
+    def _format_output(self, x: Tensor, hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        return x[:, 0], super()._format_output(x, hw)

@@ -8,6 +8,7 @@ from .grad_cam import GradCAMClassifier
 from .joint_box_head import JointBoxHead
 from .localizer_head import LocalizerHead
 from .spg_head import SPGHead
+from .trilite_head import TriLiteHead
 from .wsol_classifier import WSOLClassifier
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     'JointBoxHead',
     'LocalizerHead',
     'SPGHead',
+    'TriLiteHead',
     'WSOLClassifier',
 ]

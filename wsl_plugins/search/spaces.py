@@ -65,8 +65,8 @@ def table5_space(cfg: dict) -> tuple[str, tuple[Parameter, ...]]:
     """Name of the method that a config holds, and its search space (table 5).
 
     Learning rate and score-map size belong to every method. The pieces ``HideAndSeek``,
-    ``ACoLHead``, ``SPGHead``, ``TriLiteHead``, ``ADL`` and ``CutMix`` add theirs; a config with none
-    is CAM, one with several is named ``A+B`` and searched over both.
+    ``ACoLHead``, ``SPGHead``, ``TriLiteHead``, ``ADL`` and ``CutMix`` add theirs; a config with
+    none is CAM, one with several is named ``A+B`` and searched over both.
 
     Raises:
         ValueError: CutMix is not alone in ``augments`` of ``model.train_cfg`` or of the data

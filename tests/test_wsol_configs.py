@@ -85,7 +85,8 @@ def test_one_training_step(cfg):
     cfg.model.data_preprocessor = cfg.data_preprocessor
     model = MODELS.build(cfg.model)
     backbone = cfg.model.get('backbone') or {}
-    stride = STRIDES.get(backbone.get('model_name', backbone.get('type')))
+    kind = backbone.get('model_name', backbone.get('type'))
+    stride = backbone.get('output_stride', STRIDES.get(kind))
     side = 224 if stride else 64
     batch = make_batch(cfg.data_preprocessor.num_classes, side)
     if cfg.method == 'center':

@@ -1,0 +1,11 @@
+# Ten classes of ImageNet, 1,000 training images; there is no train-fullsup to choose by
+_base_ = './trilite_lite0_cub27.py'
+model = dict(head=dict(num_classes=10))
+data_preprocessor = dict(num_classes=10)
+data = dict(data_root='data/imagenette/', data_prefix='', metadata_root='wsol_metadata')
+train_dataloader = dict(dataset=data)
+val_dataloader = None
+val_evaluator = None
+val_cfg = None
+test_dataloader = dict(dataset=data)
+default_hooks = dict(checkpoint=dict(save_best=None))

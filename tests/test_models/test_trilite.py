@@ -98,6 +98,20 @@ def test_losses_by_loops(token):
     )
 
 
+def test_normalized_features():
+    """As the head without it on features of mean 0 and variance 1 in each channel."""
+    torch.manual_seed(0)
+    head, plain = TriLiteHead(3, 6, normalize=True), TriLiteHead(3, 6)
+    plain.load_state_dict(head.state_dict(), strict=False)
+    scales = torch.tensor([0.01, 1, 50, 3, 7, 0.5])[:, None, None]
+    feats, labels = torch.randn(4, 6, 5, 5) * scales + 2 * scales, samples([0, 1, 2, 0])
+    even = feats - feats.mean(dim=(0, 2, 3), keepdim=True)
+    even = even / (even.square().mean(dim=(0, 2, 3), keepdim=True) + head.norm.eps).sqrt()
+    for key, value in plain.loss((even,), labels).items():
+        torch.testing.assert_close(head.loss((feats,), labels)[key], value)
+    assert not list(head.norm.parameters())
+
+
 def test_background_loss_gradients():
     torch.manual_seed(0)
     logits = (3 * torch.randn(5, 4, dtype=torch.double)).requires_grad_()

@@ -4,6 +4,6 @@
 _base_ = 'cam_lite0.py'
 model = dict(
     backbone=dict(output_stride=32, out_indices=(4,), frozen_stages=4),
-    head=dict(_delete_=True, type='wsl_plugins.TriLiteHead', in_channels=320),
+    head=dict(_delete_=True, type='wsl_plugins.TriLiteHead', in_channels=320, normalize=True),
 )
-optim_wrapper = dict(_delete_=True, optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01))
+optim_wrapper = dict(_delete_=True, optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.01))

@@ -78,6 +78,9 @@ class TriLiteHead(LocalizerHead):
         num_classes, in_channels, map_label, loss: see :class:`LocalizerHead`. At least 2 classes.
         kernel_size: of the convolution, odd. Default 3.
         background_weight: of the loss on the background's feature. Default 1.0.
+        normalize: True: each channel of the map passes batch normalisation without parameters
+            first, for backbones whose channels differ in scale: convolutional ones. A class token
+            is taken as it is. Default False: as a transformer's last layer norm leaves them.
         init_cfg: mmengine initialisation. Default: normal, std 0.01.
 
     Raises:
@@ -96,6 +99,7 @@ class TriLiteHead(LocalizerHead):
         in_channels: int,
         kernel_size: int = 3,
         background_weight: float = 1.0,
+        normalize: bool = False,
         **kwargs,
     ) -> None:
         if num_classes < 2:
@@ -110,24 +114,25 @@ class TriLiteHead(LocalizerHead):
         kwargs.setdefault('init_cfg', dict(type='Normal', layer=['Conv2d', 'Linear'], std=0.01))
         super().__init__(num_classes, in_channels, **kwargs)
         self.background_weight = background_weight
+        self.norm = nn.BatchNorm2d(in_channels, affine=False) if normalize else nn.Identity()
         self.conv = nn.Conv2d(in_channels, 3, kernel_size, padding=kernel_size // 2, bias=False)
         self.bn = nn.BatchNorm2d(3)
         self.fc = nn.Linear(in_channels, num_classes)
 
-    def class_token(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """(N, D): the vector before the last map, or the mean of the map."""
-        last = last_map(feats, self.in_channels)
+    def split(self, feats: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Class token (N, D), the vector before the last map or the mean of the map, and map F."""
+        last = self.norm(last_map(feats, self.in_channels))
         if len(feats) > 1 and feats[-2].dim() == 2:
-            return feats[-2]
-        return last.mean(dim=(2, 3))
+            return feats[-2], last
+        return last.mean(dim=(2, 3)), last
 
-    def region_maps(self, feats: tuple[Tensor, ...]) -> Tensor:
+    def region_maps(self, last: Tensor) -> Tensor:
         """Ambiguous, foreground and background map, (N, 3, h, w), of sum 1 in each cell."""
-        return self.bn(self.conv(last_map(feats, self.in_channels))).softmax(dim=1)
+        return self.bn(self.conv(last)).softmax(dim=1)
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, C) of the class token."""
-        return self.fc(self.class_token(feats))
+        return self.fc(self.split(feats)[0])
 
     def loss(
         self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs
@@ -138,11 +143,12 @@ class TriLiteHead(LocalizerHead):
             ValueError: an image has no label, or several.
         """
         labels = gt_labels(data_samples)
-        maps = self.region_maps(feats)[:, (FOREGROUND, BACKGROUND)]
-        foreground, background = self.fc(region_means(feats[-1], maps)).unbind(dim=1)
+        token, last = self.split(feats)
+        maps = self.region_maps(last)[:, (FOREGROUND, BACKGROUND)]
+        foreground, background = self.fc(region_means(last, maps)).unbind(dim=1)
         losses = {
             f'loss_{name}': self._get_loss(logits, data_samples, **kwargs)['loss']
-            for name, logits in (('cls', self(feats)), ('fg', foreground))
+            for name, logits in (('cls', self.fc(token)), ('fg', foreground))
         }
         loss = background_loss(background, labels).mean()
         return losses | dict(loss_bg=self.background_weight * loss)
@@ -151,4 +157,5 @@ class TriLiteHead(LocalizerHead):
         self, feats: tuple[Tensor, ...], labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Logits (N, C) and foreground maps (N, h, w), the same for every class."""
-        return self(feats), self.region_maps(feats)[:, FOREGROUND]
+        token, last = self.split(feats)
+        return self.fc(token), self.region_maps(last)[:, FOREGROUND]

@@ -6,10 +6,10 @@ _base_ = [
 ]
 data_preprocessor = dict(mean=[127.0] * 3, std=[128.0] * 3)
 model = dict(head=dict(num_classes=200))
+# squeezed, mirrored and not cropped: as it was measured
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
-    dict(type='mmpretrain.Resize', scale=(512, 512), backend='pillow'),
-    dict(type='mmpretrain.RandomCrop', crop_size=448),
+    dict(type='mmpretrain.Resize', scale=(448, 448), backend='pillow'),
     dict(type='mmpretrain.RandomFlip', prob=0.5),
     dict(type='wsl_plugins.PackWSOLInputs'),
 ]

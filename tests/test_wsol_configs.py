@@ -41,11 +41,11 @@ STRIDES = {
     'mmpretrain.SwinTransformer': 32,
     'mmpretrain.ConvNeXt': 32,
     'mmpretrain.VisionTransformer': 16,
+    'wsl_plugins.LocalizerViT': 14,
     'tf_efficientnet_lite0': 16,
     'resnet50': 16,
     'vit_small_patch16_224': 16,
     'vit_small_patch14_dinov2': 14,
-    'wsl_plugins.LocalizerViT': 14,
 }
 
 
@@ -102,7 +102,7 @@ def test_one_training_step(cfg):
         assert set(logged) == {'loss'} | LOSSES.get(cfg.method, set())
         assert all(value.isfinite() for value in logged.values())
         still = {n for n, p in model.named_parameters() if p.equal(before[n])}
-        if cfg.model.get('freeze_backbone'):
+        if cfg.model.backbone.get('frozen_stages', -1) >= 0:  # all of it
             assert still >= {n for n in before if n.startswith('backbone.')}
             still = {n for n in still if not n.startswith('backbone.')}
         # layer scale: ConvNeXt's first step is beyond float32

@@ -3,13 +3,13 @@
 #   --cfg-options model.backbone.init_cfg.checkpoint=FILE
 model = dict(
     type='wsl_plugins.WSOLClassifier',
-    freeze_backbone=True,
     backbone=dict(
         type='wsl_plugins.LocalizerViT',
         arch='dinov2-small',
         img_size=518,  # of its position embeddings, which are interpolated to the images
         patch_size=14,
         layer_scale_init_value=1e-5,
+        frozen_stages=12,
         init_cfg=dict(
             type='Pretrained',
             checkpoint='https://mmassets.onedl.ai/mmpretrain/v1.0/dinov2/'

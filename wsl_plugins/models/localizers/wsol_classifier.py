@@ -1,4 +1,4 @@
-"""Classifier of mmpretrain with layers inserted by name, and its backbone trained or not."""
+"""Classifier of mmpretrain with layers inserted by name."""
 
 from torch import nn
 
@@ -19,8 +19,6 @@ class WSOLClassifier(ImageClassifier):
         inserts: list of ``dict(after=..., layer=...)``: the dotted name of a layer of this model,
             e.g. ``'backbone.layer3.0'`` or ``'neck'``, and the config of the layer that its output
             passes through. Names of parameters and checkpoints stay as they are. Default: none.
-        freeze_backbone: the backbone learns nothing: no gradients, statistics and dropout as in
-            the test. Default False.
         data_preprocessor: options of mmpretrain's ``ClsDataPreprocessor``, or a module.
         kwargs: ``backbone``, ``neck``, ``head``, ... of ``ImageClassifier``.
 
@@ -36,7 +34,6 @@ class WSOLClassifier(ImageClassifier):
         self,
         *,
         inserts: list[dict] | None = None,
-        freeze_backbone: bool = False,
         data_preprocessor: dict | nn.Module | None = None,
         **kwargs,
     ) -> None:
@@ -49,13 +46,3 @@ class WSOLClassifier(ImageClassifier):
             layer = MODELS.build(insert['layer'])
             insert_after(self, insert['after'], layer)
             self.inserted.append(layer)
-        self.freeze_backbone = freeze_backbone
-        if freeze_backbone:
-            self.backbone.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> 'WSOLClassifier':
-        """As ``nn.Module.train``; a frozen backbone stays as in the test."""
-        super().train(mode)
-        if self.freeze_backbone:
-            self.backbone.eval()
-        return self

@@ -1,17 +1,20 @@
 """Shared by ``tools/train.py`` and ``tools/test.py``: arguments, config, processes, runner."""
 
 import argparse
+import logging
 import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import interrupts
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import LoggerHook, logger_hook
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -19,6 +22,7 @@ import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled 
 from wsl_plugins.checkpoints import CheckpointError, MisfitError, refuse_code
 from wsl_plugins.config_names import find_config, similar_configs
 from wsl_plugins.config_options import merge_options
+from wsl_plugins.engine.console import ConsoleFilter
 from wsl_plugins.engine.hooks import StartingPointHook
 from wsl_plugins.proposals.origin import mixed_origins
 
@@ -29,13 +33,18 @@ def fail(message: str) -> NoReturn:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call ``main``; a training that diverges and checkpoints that do not fit, are damaged or hold
-    code end it with one line.
+    """Call ``main``; a training that diverges, checkpoints that do not fit, are damaged or hold
+    code, and Ctrl-C (:mod:`interrupts`) end it with one line.
 
     Processes leave their group at the end, as torch asks. Without it one of two, whose training was
     complete, was once seen to abort while the program ended.
     """
     refuse_code()
+    with interrupts.watched():
+        _run(main)
+
+
+def _run(main: Callable[[], None]) -> None:
     try:
         main()
     except (FloatingPointError, MisfitError) as error:
@@ -85,6 +94,12 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
         help='what started the processes of a distributed run (default: none)',
+    )
+    parser.add_argument(
+        '--verbose',
+        action='store_true',
+        help='print all that OpenMMLab logs: environment, config, order of hooks (default: to the '
+        'log file in WORK_DIR/TIMESTAMP only)',
     )
     parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -144,7 +159,26 @@ def write_logs_once(runner: Runner) -> None:
             hook.out_dir = None
 
 
-def build_runner(cfg: Config, allow_partial: bool = False) -> Runner:
+class _Talk:
+    """In front of a runner class: what it prints, and that a checkpoint is written to its end."""
+
+    verbose = False
+
+    def build_logger(self, *args, **kwargs) -> MMLogger:
+        """mmengine's, which prints what :class:`ConsoleFilter` lets pass."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if not (self.verbose or isinstance(handler, logging.FileHandler)):
+                handler.addFilter(ConsoleFilter())
+        return logger
+
+    def save_checkpoint(self, *args, **kwargs) -> None:
+        """mmengine's; a signal waits."""
+        with interrupts.deferred():
+            super().save_checkpoint(*args, **kwargs)
+
+
+def build_runner(cfg: Config, allow_partial: bool = False, verbose: bool = False) -> Runner:
     """Build the runner of the config; ``runner_type`` names another class than ``Runner``.
 
     What it starts from is checked (:class:`StartingPointHook`).
@@ -156,7 +190,11 @@ def build_runner(cfg: Config, allow_partial: bool = False) -> Runner:
     if cfg.launcher != 'none' and get_device() == 'cpu':
         join_cpu_processes(cfg)
     try:
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        name = cfg.get('runner_type', 'Runner')
+        kind = RUNNERS.get(name) if isinstance(name, str) else name
+        if kind is None:
+            fail(f'runner_type {name!r} is not registered')
+        runner = type(kind.__name__, (_Talk, kind), dict(verbose=verbose)).from_cfg(cfg)
     except ValueError as error:
         if 'Cannot infer the rule' not in str(error):
             raise

@@ -5,15 +5,25 @@ Example:
 """
 
 import argparse
+import time
+from pathlib import Path
+
+import interrupts
+
+if __name__ == '__main__':  # before what takes time to import
+    STARTED = time.time()
+    interrupts.install()
 
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.runner import BaseLoop, Runner
 from runner_cli import build_runner, check_file, fail, load_config, parse_args, run
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.engine.hooks import ResumedScheduleHook
+from wsl_plugins.engine.overview import OverviewHook
 from wsl_plugins.engine.pretrained import check_pretrained
-from wsl_plugins.engine.resuming import latest_complete_checkpoint
+from wsl_plugins.engine.resuming import latest_complete_checkpoint, progress
 
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 
@@ -49,6 +59,19 @@ def resume_latest(cfg: Config) -> None:
         cfg.load_from = checkpoint
     else:
         print(f'no checkpoint to resume in {cfg.work_dir}: training from the start', flush=True)
+
+
+def stopped(runner: Runner) -> str:
+    """How far a training came, and the command that continues it."""
+    where = ''
+    if isinstance(runner._train_loop, BaseLoop):
+        unit, done, last = progress(runner)
+        where = f' after {done} of {last} {unit}s'
+    note = Path(runner.work_dir, 'last_checkpoint')
+    if note.is_file() and note.stat().st_mtime >= STARTED:
+        saved = Path(note.read_text().strip()).name
+        return f'stopped{where}, saved is {saved}; to continue: {interrupts.command(resume=True)}'
+    return f'stopped{where}, nothing was saved yet; to start again: {interrupts.command()}'
 
 
 def main() -> None:
@@ -98,13 +121,15 @@ def main() -> None:
     elif args.resume or (cfg.get('resume') and not cfg.get('load_from')):
         resume_latest(cfg)
 
-    runner = build_runner(cfg)
+    runner = build_runner(cfg, verbose=args.verbose)
+    interrupts.tell(lambda: stopped(runner), lambda: runner.visualizer.close())
     runner.register_hook(dict(type='wsl_plugins.MissedValidationHook'))
     runner.register_hook(ResumedScheduleHook(args.new_schedule))
     try:
-        check_pretrained(runner.model)
+        pretrained = check_pretrained(runner.model)
     except OSError as error:  # there is no such file, or the address does not answer
         fail(str(error))
+    runner.register_hook(OverviewHook(args.config, pretrained, interrupts.check), 'LOWEST')
     runner.train()
 
 

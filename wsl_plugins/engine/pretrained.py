@@ -1,6 +1,7 @@
 """Weights that parts of a model start from (``init_cfg=dict(type='Pretrained', ...)``)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from wsl_plugins.checkpoints.packaged import PACKAGED, packaged_weights
 SCHEMES = ('http', 'https', 'torchvision', 'open-mmlab')
 
 
-def check_pretrained(model: nn.Module) -> None:
+def check_pretrained(model: nn.Module) -> list[str]:
     """Whether something of each file fits the part of the model that names it.
 
     mmengine takes what fits, and goes on from random weights where nothing does. What fits is
@@ -21,6 +22,9 @@ def check_pretrained(model: nn.Module) -> None:
 
     Args:
         model (nn.Module): Built, its weights not yet initialised.
+
+    Returns:
+        list[str]: For each part its name, the file, and what the part lacks in it, as text.
 
     Raises:
         FileNotFoundError: There is no such file, or its package is not installed.
@@ -31,11 +35,14 @@ def check_pretrained(model: nn.Module) -> None:
         >>> torch.save(dict(weight=torch.zeros(3, 2)), 'layer.pth')
         >>> layer.init_cfg = dict(type='Pretrained', checkpoint='layer.pth')
         >>> check_pretrained(layer)
+        ['the model from layer.pth']
     """
+    told = []
     model = model.get_submodule('module') if is_model_wrapper(model) else model
     for name, module, cfg in _parts(model):
         content = _content(cfg['checkpoint'])
         if not isinstance(content, dict):
+            told.append(f'{name or "the model"} from {cfg["checkpoint"]}')
             continue  # mmengine reads it, or says why not
         prefix = cfg.get('prefix')
         start = f'{prefix.rstrip(".")}.' if prefix else ''
@@ -49,6 +56,9 @@ def check_pretrained(model: nn.Module) -> None:
             which = f'init_cfg of {name or "the model"} ({type(module).__name__})'
             below = f' below the prefix {prefix!r}' if prefix else ''
             raise MisfitError(f'{cfg["checkpoint"]}: {which} finds nothing{below}: {fit}')
+        lacks = '' if fit.complete else f' in part ({replace(fit, unexpected=[])})'
+        told.append(f'{name or "the model"} from {cfg["checkpoint"]}{lacks}')
+    return told
 
 
 def _parts(model: nn.Module) -> Iterator[tuple[str, nn.Module, dict]]:

@@ -1,0 +1,167 @@
+"""Ctrl-C (SIGINT) and SIGTERM end a command with one line, which names the command to go on with.
+
+Only the standard library is imported here: :func:`install` comes before what takes seconds to
+import. Until :func:`watched` the line is written and the process ends at once; from there on
+``KeyboardInterrupt`` unwinds what is going on, and whatever becomes of it on its way (libraries of
+several processes turn it into errors of their own) ends quietly. A checkpoint is written to its
+end first. A second signal ends the process at once.
+
+Status of the command: 130 after SIGINT, 143 after SIGTERM, as of a shell.
+"""
+
+import multiprocessing
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+LAUNCHED = 'WSL_PLUGINS_COMMAND'  # what dist_train.sh and slurm_train.sh were called with
+
+
+class _State:
+    def __init__(self) -> None:
+        self.previous: dict[int, object] = {}  # handlers that install() took the place of
+        self.received = 0  # the signal
+        self.told = False
+        self.raises = False
+        self.deferred = False
+        self.line: Callable[[], str] = lambda: f'stopped; to start again: {command()}'
+        self.close: Callable[[], None] = lambda: None
+
+
+_state = _State()
+
+
+def install() -> None:
+    """Take over both signals, but for those that this process was told to ignore (``nohup``)."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            _state.previous[number] = signal.signal(number, _handle)
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+def tell(line: Callable[[], str], close: Callable[[], None]) -> None:
+    """What to write from now on, and what to close once nothing runs any more."""
+    _state.line, _state.close = line, close
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Unwind by ``KeyboardInterrupt`` in this block; at its end a signal leaves no traceback."""
+    _state.raises = bool(_state.previous)
+    try:
+        yield
+        check()
+    except BaseException:
+        if _state.received:
+            _leave()
+        raise
+    finally:
+        for number, handler in _state.previous.items():
+            signal.signal(number, handler)
+        _state.previous.clear()
+        _state.raises = False
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """A signal within this block is only noted; the next :func:`check` acts on it."""
+    _state.deferred = True
+    try:
+        yield
+    finally:
+        _state.deferred = False
+
+
+def check() -> None:
+    """Act on a signal that was deferred, or whose exception was lost on its way."""
+    if _state.received:
+        _write_line()
+        raise KeyboardInterrupt
+
+
+def command(resume: bool = False) -> str:
+    """The command that was given, as a shell takes it.
+
+    Args:
+        resume: whether it shall go on from the latest checkpoint of the work folder.
+    """
+    words = _words()
+    if resume:
+        words = [word for word in words if not word.startswith('--resume=')]
+        if '--resume' not in words:
+            words.append('--resume')
+        after = words.index('--resume') + 1
+        if after < len(words) and not words[after].startswith('-'):
+            del words[after]  # the checkpoint that this one began with
+    return shlex.join(words)
+
+
+def _words() -> list[str]:
+    if LAUNCHED in os.environ:
+        return shlex.split(os.environ[LAUNCHED])
+    if 'TORCHELASTIC_RUN_ID' in os.environ:  # torchrun
+        try:
+            return Path(f'/proc/{os.getppid()}/cmdline').read_text().split('\0')[:-1]
+        except OSError:  # no Linux
+            processes = os.environ['LOCAL_WORLD_SIZE']
+            return ['torchrun', '--nproc-per-node', processes, *sys.orig_argv[-len(sys.argv) :]]
+    if sys.argv[0].startswith('wsl-plugins ') and '-m' not in sys.orig_argv[:2]:
+        return [*sys.argv[0].split(), *sys.argv[1:]]
+    return sys.orig_argv
+
+
+def _handle(number: int, frame: object) -> None:
+    again, _state.received = _state.received, _state.received or number
+    if _state.deferred:
+        return
+    _write_line()
+    if again or not _state.raises:
+        os._exit(128 + _state.received)
+    raise KeyboardInterrupt
+
+
+def _write_line() -> None:
+    """By the first of several processes, and once."""
+    rank = os.environ.get('RANK') or os.environ.get('SLURM_PROCID') or '0'
+    if not _state.told and rank == '0':
+        try:  # nothing that the signal came into the middle of may be in the way
+            line = _state.line()
+        except Exception:
+            line = 'stopped'
+        lead = '\n' if sys.stderr.isatty() else ''
+        try:
+            os.write(2, f'{lead}{line}\n'.encode())
+        except OSError:  # nobody reads it
+            pass
+    _state.told = True
+
+
+def _leave() -> NoReturn:
+    _write_line()
+    try:
+        _state.close()
+    except Exception as error:
+        print(f'while closing: {error}', file=sys.stderr)
+    for process in multiprocessing.active_children():
+        process.terminate()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        pass
+    os._exit(128 + _state.received)
+
+
+def _leave_to_parent() -> None:
+    """Workers end when their parent tells them so."""
+    if _state.previous:
+        if signal.SIGINT in _state.previous:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if signal.SIGTERM in _state.previous:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _state.previous.clear()

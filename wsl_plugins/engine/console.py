@@ -1,0 +1,52 @@
+"""What of mmengine's log a command prints; the log file has all of it."""
+
+import logging
+import sys
+
+HOSTS = ('mmengine', 'mmcv', 'mmdet', 'mmpretrain')
+# what they tell about the training: losses, checkpoints, metrics
+TELLING = ('mmengine.hooks.', 'mmengine.evaluator.', 'mmdet.evaluation.', 'mmpretrain.evaluation.')
+EXCEPT = ('Exp name: ', 'Checkpoints will be saved to ')
+TOLD_ANYWHERE = ('resumed epoch: ', 'resumed iter: ')
+# warnings that mean nothing for a user: of mmengine's own calls; what is frozen; what is left over
+# in a file of weights, which wsl_plugins.engine.pretrained and StartingPointHook tell in a line
+EMPTY_WARNINGS = (
+    'is skipped since its requires_grad=False',
+    'The model and loaded state dict do not match exactly',
+    '"FileClient" will be deprecated in future',
+    '"HardDiskBackend" is the alias of "LocalBackend"',
+)
+
+
+class ConsoleFilter(logging.Filter):
+    """Lets the messages of this package and of one's own code pass, losses, metrics and warnings.
+
+    What OpenMMLab says about itself does not: environment, config, order of hooks. Messages are
+    told apart by the module that logs them. For the handler of the console; one of a file keeps
+    all.
+
+    Example:
+        >>> handler = logging.StreamHandler()
+        >>> handler.addFilter(ConsoleFilter())
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to print the record."""
+        message = record.getMessage()
+        if record.levelno > logging.INFO:
+            return not any(text in message for text in EMPTY_WARNINGS)
+        origin = caller()
+        if origin.partition('.')[0] not in HOSTS or message.startswith(TOLD_ANYWHERE):
+            return True
+        return origin.startswith(TELLING) and not message.startswith(EXCEPT)
+
+
+def caller() -> str:
+    """Name of the module that logs: the innermost frame outside the machinery of logging."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        name = frame.f_globals.get('__name__', '')
+        if name not in (__name__, 'logging') and not name.startswith('mmengine.logging'):
+            return name
+        frame = frame.f_back
+    return '__main__'

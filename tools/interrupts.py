@@ -147,8 +147,11 @@ def _leave() -> NoReturn:
         _state.close()
     except Exception as error:
         print(f'while closing: {error}', file=sys.stderr)
-    for process in multiprocessing.active_children():
+    children = multiprocessing.active_children()
+    for process in children:
         process.terminate()
+    for process in children:
+        process.join(timeout=3)
     try:
         sys.stdout.flush()
         sys.stderr.flush()

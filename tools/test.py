@@ -7,6 +7,11 @@ Example:
 import argparse
 from pathlib import Path
 
+import interrupts
+
+if __name__ == '__main__':  # before what takes time to import
+    interrupts.install()
+
 from mmengine.config import Config, ConfigDict
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -127,7 +132,7 @@ def main() -> None:
         show_results(cfg, args.show, args.show_dir, args.wait_time)
     if args.tta:
         use_tta(cfg, args.config)
-    runner = build_runner(cfg, args.allow_partial)
+    runner = build_runner(cfg, args.allow_partial, args.verbose)
     if args.out is not None:
         runner.test_evaluator.metrics.append(DumpPredictions(args.out, args.out_top))
     if args.dump_score_maps is not None:

@@ -1,7 +1,12 @@
 """What of mmengine's log a command prints; the log file has all of it."""
 
+import contextlib
+import io
 import logging
 import sys
+import warnings
+from importlib import import_module
+from importlib.util import find_spec
 
 HOSTS = ('mmengine', 'mmcv', 'mmdet', 'mmpretrain')
 # what they tell about the training: losses, checkpoints, metrics
@@ -50,3 +55,20 @@ def caller() -> str:
             return name
         frame = frame.f_back
     return '__main__'
+
+
+def import_hosts() -> None:
+    """Import the data sets and metrics of mmdet and mmpretrain without what they print meanwhile.
+
+    That is ``Could not import OneDL``, a service of its maintainers, and a warning of
+    faster-coco-eval, which only mmdet's ``CocoFasterMetric`` needs.
+    """
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'faster_coco_eval is not installed')
+        for name in ('mmdet.datasets', 'mmdet.evaluation', 'mmpretrain.datasets'):
+            if find_spec(name.partition('.')[0]):
+                import_module(name)
+    for line in printed.getvalue().splitlines():
+        if not line.startswith('Could not import OneDL'):
+            print(line)

@@ -72,7 +72,9 @@ class OverviewHook(Hook):
             return
         self.times.append(runner.message_hub.get_scalar('train/time').current())
         if len(self.times) in EARLY and not self._logged_already(runner, batch_idx):
-            runner.logger.info(runner.log_processor.get_log_after_iter(runner, batch_idx, 'train')[1])
+            runner.logger.info(
+                runner.log_processor.get_log_after_iter(runner, batch_idx, 'train')[1]
+            )
         if not self.estimated:
             self.estimated = self._estimate(runner)
 

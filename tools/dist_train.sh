@@ -9,8 +9,16 @@ if [ $# -lt 2 ]; then
 fi
 TOOLS="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
+# what a training that is stopped tells to go on with
+ENVIRONMENT=""
+for NAME in NNODES NODE_RANK MASTER_ADDR PORT; do
+    ENVIRONMENT+="${!NAME:+$NAME=${!NAME} }"
+done
+WSL_PLUGINS_COMMAND="$ENVIRONMENT$(printf '%q ' "$0" "$@")"
+export WSL_PLUGINS_COMMAND
+
 PYTHONPATH="$TOOLS/..${PYTHONPATH:+:$PYTHONPATH}" \
-python -m torch.distributed.run \
+exec python "$TOOLS/launch.py" \
     --nnodes="${NNODES:-1}" \
     --node-rank="${NODE_RANK:-0}" \
     --master-addr="${MASTER_ADDR:-127.0.0.1}" \

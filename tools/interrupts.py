@@ -117,6 +117,7 @@ def _words() -> list[str]:
 
 def _handle(number: int, frame: object) -> None:
     again, _state.received = _state.received, _state.received or number
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # torch's raises when a worker ends
     if _state.deferred:
         return
     _write_line()

@@ -9,6 +9,9 @@ if [ $# -lt 4 ]; then
 fi
 TOOLS="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 GPUS_PER_NODE="${GPUS_PER_NODE:-8}"
+# what a training that is stopped tells to go on with
+WSL_PLUGINS_COMMAND="$(printf '%q ' "$0" "$@")"
+export WSL_PLUGINS_COMMAND
 
 # shellcheck disable=SC2086
 PYTHONPATH="$TOOLS/..${PYTHONPATH:+:$PYTHONPATH}" \

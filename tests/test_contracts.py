@@ -61,6 +61,7 @@ PAPER = re.compile(
 PLUMBING = {
     'AlternatingDDP',
     'BFloat16OptimWrapper',
+    'BestBoxesHook',
     'CachedRoIFeatures',
     'CheckLossHook',
     'LoadWSODProposals',
@@ -88,6 +89,7 @@ WITHOUT_TENSORS = {
     'AlternatingFastRCNN',
     'AuxiliaryHead',
     'BFloat16OptimWrapper',
+    'BestBoxesHook',
     'CheckLossHook',
     'MissedValidationHook',
     'PlayerOptimWrapperConstructor',
@@ -127,6 +129,7 @@ def test_each_is_tested(registered):
 # what tools put into a config (wsol_search.py, test.py --out and --dump-score-maps, train.py),
 # and hooks for those who want them (docs/faq.md, docs/cached_features.md)
 BY_TOOLS = {
+    'BestBoxesHook',
     'BoxAcc',
     'CachedRoIFeatures',
     'DumpPredictions',

@@ -20,11 +20,12 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
-from wsl_plugins.checkpoints import CheckpointError, MisfitError, refuse_code
+from wsl_plugins.checkpoints import CheckpointError, MisfitError, fetch, refuse_code
 from wsl_plugins.config_names import find_config, similar_configs
 from wsl_plugins.config_options import merge_options
 from wsl_plugins.engine.console import ConsoleFilter
 from wsl_plugins.engine.hooks import StartingPointHook
+from wsl_plugins.engine.pretrained import SCHEMES
 from wsl_plugins.proposals.origin import mixed_origins
 
 
@@ -186,6 +187,11 @@ def build_runner(cfg: Config, allow_partial: bool = False, verbose: bool = False
     """
     if cfg.get('load_from'):
         check_file(cfg.load_from, 'checkpoint')
+        if cfg.load_from.partition('://')[0] in SCHEMES:
+            try:
+                fetch(cfg.load_from)
+            except (OSError, ValueError) as error:
+                fail(str(error))
     for line in mixed_origins(cfg) if os.environ.get('RANK', '0') == '0' else ():
         print(f'warning: {line}', flush=True)
     if cfg.launcher != 'none' and get_device() == 'cpu':
@@ -196,6 +202,10 @@ def build_runner(cfg: Config, allow_partial: bool = False, verbose: bool = False
         if kind is None:
             fail(f'runner_type {name!r} is not registered')
         runner = type(kind.__name__, (_Talk, kind), dict(verbose=verbose)).from_cfg(cfg)
+    except ImportError as error:
+        if not str(error).startswith(('Please run', 'Please install')):
+            raise
+        fail(f'visualizer.vis_backends: {error}')  # TensorBoard, W&B, ... are not installed
     except ValueError as error:
         if 'Cannot infer the rule' not in str(error):
             raise

@@ -24,11 +24,18 @@ from mmdet.utils import setup_cache_size_limit_of_dynamo
 
 
 def show_results(cfg: Config, show: bool, show_dir: str | None, wait_time: float) -> None:
-    """Turn the visualization hook on: pictures in a window, in ``show_dir`` or both."""
+    """Turn the visualization hook on: pictures in a window, in ``show_dir`` or both.
+
+    Detectors that learn from image labels have low scores: what is drawn goes by the best box of
+    the image, unless the config gives ``score_thr``.
+    """
     hook = cfg.get('default_hooks', {}).get('visualization')
     if hook is None:
         fail('--show and --show-dir need default_hooks.visualization in the config')
     hook.draw = True
+    if hook.type in ('DetVisualizationHook', 'mmdet.DetVisualizationHook'):
+        if 'score_thr' not in hook:
+            hook.type = 'wsl_plugins.BestBoxesHook'
     if show:
         hook.show = True
         hook.wait_time = wait_time
@@ -94,7 +101,11 @@ def main() -> None:
         help='boxes and best classes of each image; see combine_predictions.py',
     )
     parser.add_argument('--show', action='store_true', help='show the results in a window')
-    parser.add_argument('--show-dir', help='folder for painted images, inside WORK_DIR/TIMESTAMP')
+    parser.add_argument(
+        '--show-dir',
+        help='folder for painted images, inside WORK_DIR/TIMESTAMP: the best boxes of each, or '
+        'those above default_hooks.visualization.score_thr of the config',
+    )
     parser.add_argument(
         '--wait-time', type=float, default=2, help='seconds per shown image (default: 2)'
     )

@@ -35,6 +35,9 @@ def use_amp(cfg: Config) -> None:
         wrappers = [value for value in wrappers[0].values() if isinstance(value, dict)]
     for wrapper in wrappers:
         kind = wrapper.get('type', 'OptimWrapper')
+        if kind in ('BFloat16OptimWrapper', 'wsl_plugins.BFloat16OptimWrapper'):
+            print('--amp: this config trains in bfloat16 already', flush=True)
+            continue
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
             fail(
                 '--amp needs a config with optim_wrapper.type OptimWrapper or AmpOptimWrapper, '

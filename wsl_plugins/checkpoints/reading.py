@@ -69,15 +69,16 @@ def fetch(source: str) -> Path:
         if not Path(source).expanduser().is_file():
             raise FileNotFoundError(f'{source}: no such file of weights')
         return Path(source).expanduser()
+    address = source
     lists = {'torchvision': get_torchvision_models, 'open-mmlab': get_external_models}
     if scheme in lists:
         addresses = lists[scheme]()
         if name not in addresses:
             raise ValueError(f'{source}: mmengine knows no such name')
-        source = addresses[name]
+        address = addresses[name]
     elif scheme not in ('http', 'https'):
         raise ValueError(f'{source}: addresses start with http, https, {", ".join(lists)}')
-    file_name = Path(urlparse(source).path).name
+    file_name = Path(urlparse(address).path).name
     if not file_name:
         raise ValueError(f'{source}: names no file')
     path = Path(torch.hub.get_dir(), 'checkpoints', file_name)
@@ -86,12 +87,14 @@ def fetch(source: str) -> Path:
         digits = torch.hub.HASH_REGEX.search(file_name)
         try:
             torch.hub.download_url_to_file(
-                source, str(path), digits and digits[1], progress=sys.stderr.isatty()
+                address, str(path), digits and digits[1], progress=sys.stderr.isatty()
             )
         except OSError as error:
             raise OSError(
-                f'{source}: not downloaded: {error}; give a file (--weights FILE of a tool, '
-                f'checkpoint=FILE of a config), or what a package brings: {", ".join(PACKAGED)}'
+                f'{source}: not downloaded ({getattr(error, "reason", error)}); without a network, '
+                f'fetch {address} elsewhere and put it at {path}, or give another file (--weights '
+                'FILE of a tool, checkpoint=FILE of a config) or what a package brings: '
+                f'{", ".join(PACKAGED)}'
             ) from error
     return path
 

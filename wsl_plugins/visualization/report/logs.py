@@ -63,7 +63,7 @@ def read_folders(work_dir: Path, notes: list[str]) -> list[Folder]:
 
 def _folder(work_dir: Path, parent: Path, runs: list[Path], notes: list[str]) -> Folder:
     name = work_dir.resolve().name if parent == work_dir else str(parent.relative_to(work_dir))
-    records, tests = [], []
+    records, tests, trained = [], [], False
     tables: dict[tuple, Table] = {}
     for run in runs:
         records.append(_read_records(run / 'vis_data' / 'scalars.json', {'step'}, notes))
@@ -71,7 +71,13 @@ def _folder(work_dir: Path, parent: Path, runs: list[Path], notes: list[str]) ->
         log = run / f'{run.name}.log'
         if log.is_file():
             text = log.read_text(encoding='utf-8', errors='replace')
+            trained = trained or '(train)' in text
             tables |= {tuple(table.head): table for table in class_tables(text, str(log), notes)}
+    if trained and not any(records):  # recorded by TensorBoard or another service only
+        notes.append(
+            f'{name}: losses and validations of its training, which no vis_data/scalars.json has; '
+            "with dict(type='LocalVisBackend') among visualizer.vis_backends they are shown"
+        )
     configs = [path for run in runs if (path := run / 'vis_data' / 'config.py').is_file()]
     if len(tests) > 1:
         notes.append(f'{name}: {len(tests) - 1} older test results are not shown')

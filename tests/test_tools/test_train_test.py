@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import runpy
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -143,12 +144,66 @@ def home(tmp_path_factory):
     (home / 'tiny_tta.py').write_text(TTA)
     output = succeed(tool('train', home / 'tiny.py', '--work-dir', home / 'full'))
     assert 'Epoch(train) [2][3/3]' in output
+    (home / 'printed.txt').write_text(output)
     return home
 
 
 @pytest.fixture(scope='module')
 def checkpoint(home):
     return home / 'full' / 'epoch_2.pth'
+
+
+def test_one_screen_before_the_first_loss(home):
+    """What is trained, on what, where to; a loss of the first iteration; the rest in the log."""
+    printed = (home / 'printed.txt').read_text()
+    before = printed.partition('Epoch(train)')[0].splitlines()
+    assert len(before) <= 12
+    lines = dict(line.split(maxsplit=1) for line in before[1:])
+    assert lines['config'] == str(home / 'tiny.py')
+    assert lines['model'].startswith('RetinaNet (ResNet, RetinaHead), 0.')
+    assert lines['starts'] == 'from random weights'
+    assert lines['images'] == '6 to train with; 5 classes: ring, star, cross, checker, wedge'
+    assert lines['steps'] == '2 epochs of 3 iterations, iterations of 2 images'
+    (log,) = (home / 'full').glob('*/*.log')
+    assert lines['writes'].endswith(f'{home}/full; all that is not printed here: {log}')
+    assert 'Epoch(train) [1][1/3]' in printed and 'eta: ' in printed
+    assert 'about ' in printed and ' to go: ' in printed
+    hidden = ('System environment', 'Hooks will be executed', 'optim_wrapper = dict(')
+    for words in (*hidden, 'OneDL', 'faster_coco_eval', 'FileClient'):
+        assert words not in printed
+    for words in hidden:
+        assert words in log.read_text()
+
+
+def test_verbose_prints_all(home):
+    options = ['--cfg-options', 'train_cfg.max_epochs=1', '--verbose']
+    output = succeed(tool('train', home / 'tiny.py', '--work-dir', home / 'verbose', *options))
+    for words in ('System environment', 'Hooks will be executed', 'optim_wrapper = dict('):
+        assert words in output
+
+
+def test_without_a_network(home, fails, monkeypatch, tmp_path):
+    """One line that says which file to bring, and where to."""
+
+    def absent(*args, **kwargs):
+        raise socket.gaierror(-3, 'Temporary failure in name resolution')
+
+    monkeypatch.setattr(socket, 'getaddrinfo', absent)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    words = ['not downloaded', 'name resolution', tmp_path]
+    name = 'torchvision://resnet18'
+    init = "model.backbone.init_cfg={'type':'Pretrained','checkpoint':'" + name + "'}"
+    start = ['train', home / 'tiny.py', '--work-dir', home / 'offline', '--cfg-options']
+    fails(*start, init, words=[*words, name, 'resnet18-f37072fd.pth'])
+    fails(*start, 'load_from=https://a.org/b.pth', words=[*words, 'https://a.org/b.pth'])
+    fails('test', home / 'tiny.py', 'https://a.org/b.pth', words=[*words, 'https://a.org/b.pth'])
+
+
+def test_missing_logger_is_one_line(home, fails, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', None)
+    options = ['--cfg-options', 'visualizer.vis_backends.0.type=TensorboardVisBackend']
+    words = ['visualizer.vis_backends', 'pip install future tensorboard']
+    fails('train', home / 'tiny.py', '--work-dir', home / 'board', *options, words=words)
 
 
 def test_resume_continues_the_same_run(home, checkpoint):
@@ -230,6 +285,16 @@ def test_amp_of_several_optimisers(monkeypatch):
     }
     assert cfg.optim_wrapper.constructor == 'wsl_plugins.PlayerOptimWrapperConstructor'
     assert 'type' not in cfg.optim_wrapper
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='what --amp does on a CPU')
+def test_amp_of_a_config_that_is_bfloat16(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
+    use_amp = runpy.run_path(str(ROOT / 'tools/train.py'))['use_amp']
+    cfg = Config(dict(optim_wrapper=dict(type='wsl_plugins.BFloat16OptimWrapper', optimizer={})))
+    use_amp(cfg)
+    assert cfg.optim_wrapper.type == 'wsl_plugins.BFloat16OptimWrapper'
+    assert 'bfloat16 already' in capsys.readouterr().out
 
 
 def test_amp_and_scaled_learning_rate(home):

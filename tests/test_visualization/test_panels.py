@@ -6,9 +6,9 @@ from mmengine.structures import InstanceData
 
 from wsl_plugins.models.pseudo_labels import OICRSampler
 from wsl_plugins.visualization import detection_panels
+from wsl_plugins.visualization.boxes import COLORS, BoxVisualizer, palette
 
 from mmdet.structures import DetDataSample
-from mmdet.visualization import get_palette
 
 
 def test_panels():
@@ -51,7 +51,33 @@ def test_maps_have_the_colours_of_their_class():
     panels = detection_panels(image, sample, [], ('cat', 'dog'), min_width=60, maps=maps)
     assert panels.shape == (28 + 40, 3 * 64, 3)
     shown = panels[28:, 64:124].astype(float)
-    colors = np.array(get_palette(None, 2))
+    colors = np.array(palette(2))
     for part, expected in ((shown[:, 2:18], colors[0]), (shown[:, 42:58], colors[1])):
         np.testing.assert_allclose(part, np.broadcast_to(0.65 * expected, part.shape), atol=1.01)
     assert (shown[:, 22:38] == 0).all()
+
+
+def test_colours_differ():
+    """Classes of a picture can be told apart, the first of them well."""
+    apart = [
+        np.abs(np.subtract(one, other)).sum()
+        for number, one in enumerate(COLORS)
+        for other in COLORS[:number]
+    ]
+    assert min(apart) > 100
+    assert palette(3) == list(COLORS[:3]) and len(set(palette(80))) == 80
+
+
+def test_labels_of_small_boxes_are_as_large_as_others():
+    """A box of 8 pixels, whose label mmdet writes in letters of 6 points."""
+    drawn = []
+    for side in (8.0, 150.0):
+        sample = DetDataSample()
+        box = torch.tensor([[60.0, 60, 60 + side, 60 + side]])
+        sample.gt_instances = InstanceData(bboxes=box, labels=torch.tensor([0]))
+        visualizer = BoxVisualizer(['platelets'])
+        image = np.full((240, 240, 3), 255, np.uint8)
+        visualizer.add_datasample('', image, sample, draw_pred=False)
+        above = visualizer.get_image()[:56]  # of the box and its line
+        drawn.append((above < 128).any(axis=2).sum())
+    assert drawn[0] > 300 and abs(drawn[0] - drawn[1]) < 0.1 * drawn[1]

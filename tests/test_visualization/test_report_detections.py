@@ -13,7 +13,14 @@ import torch
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from wsl_plugins.visualization.report.detections import compare, draw, error_mode_table
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.visualization.report import build_report
+from wsl_plugins.visualization.report.detections import (
+    compare,
+    draw,
+    error_mode_table,
+    guess_table,
+)
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'report.py'
 SPEC = importlib.util.spec_from_file_location('report_tool', TOOL)
@@ -134,6 +141,33 @@ def test_drawn_boxes(files):
     assert edge(right, 35, 11, 19) > 0.9 and edge(left, 35, 11, 19) == 0  # its top box
     assert (draw(worst, compared.classes)[:, 362:] > 250).all()
     assert best.truth.bboxes[0].tolist() == [0, 0, 20, 20]
+
+
+def test_results_stand_beside_guesses(files):
+    """By hand: of the four images the random guess is right in a / b / c / d in 1 of 2 proposals,
+    in none, in all, and in 1 of 2; the largest in c and d."""
+    folder, results, config = files
+    boxes = {
+        'a': [(0, 0, 20, 20), (30, 10, 50, 30)],
+        'b': [(50, 30, 60, 40)],
+        'c': [(5, 5, 15, 15)],
+        'd': [(0, 0, 20, 20), (40, 30, 50, 40)],
+        'e': [(0, 0, 9, 9)],
+    }
+    arrays = {name: np.array(rows, np.uint16) for name, rows in boxes.items()}
+    ProposalFile.from_images(arrays).save(folder / 'proposals.npz')
+    text = Path(config).read_text().replace('CocoDataset', 'wsl_plugins.WSODCocoDataset')
+    change = f'proposal_file={str(folder / "proposals.npz")!r}, '
+    Path(config).write_text(text.replace('dict(dataset={', f'dict(dataset=dict({change}**{{') + ')')
+    compared = compare(results, config)
+    # cat in a, b, c: 1/2, 0, 1 (largest: the first of equals, none, right); dog in a, d: 1/2, 1/2
+    expected = {'recall@0.5': 0.8, 'recall@0.7': 0.8, 'random': 0.5, 'largest': (2 / 3 + 1 / 2) / 2}
+    assert compared.guesses == pytest.approx(expected)
+    rows = dict(guess_table(compared).rows)
+    assert rows['CorLoc of a random proposal'] == '50.0'
+    assert rows['CorLoc of the top boxes'] == '16.7'
+    html, _ = build_report(folder / 'work', results, config)
+    assert 'CorLoc of the largest proposal' in html and '58.3' in html
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,10 @@ from mmengine.registry import DATASETS, init_default_scope
 from wsl_plugins.config_names import find_config
 from wsl_plugins.config_options import merge_options
 from wsl_plugins.files.formats.detection_files import DetectedImage
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.names import image_id_of
+from wsl_plugins.proposals.ground_truth import Objects
+from wsl_plugins.proposals.statistics import corloc_of_guesses, recall
 
 
 class ImageObjects(NamedTuple):
@@ -79,6 +82,46 @@ def objects_of_config(
         ]
         objects[image_id] = ImageObjects.of(info['img_path'], rows)
     return objects, list(dataset.metainfo['classes'])
+
+
+def guesses_of_config(config: str | os.PathLike) -> dict[str, float] | None:
+    """What the proposals of a config's test data set are worth, without any detector.
+
+    Args:
+        config (str | PathLike): The config, whose test data set has boxes of objects.
+
+    Returns:
+        dict[str, float] | None: In [0, 1] ``recall@0.5`` and ``recall@0.7`` of the proposals, and
+            CorLoc of a ``random`` and of the ``largest`` one
+            (:func:`wsl_plugins.proposals.statistics.corloc_of_guesses`); None if the data set has
+            no proposals, or no objects.
+
+    Example:
+        >>> guesses_of_config('configs/oicr/oicr_demo.py')['largest']
+        0.18
+    """
+    cfg = Config.fromfile(find_config(config))
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    settings = cfg.test_dataloader.dataset
+    settings.pipeline = []
+    if not settings.get('proposal_file'):
+        return None
+    dataset = DATASETS.build(settings)
+    names = dataset.metainfo['classes']
+    boxes, objects = {}, {}
+    for number in range(len(dataset)):
+        info = dataset.get_data_info(number)
+        items = [item for item in info['instances'] if not item.get('ignore_flag', 0)]
+        if items and 'proposals' in info:
+            own = np.array([item['bbox'] for item in items], np.float32).reshape(-1, 4)
+            boxes[str(number)] = info['proposals']['bboxes']
+            objects[str(number)] = Objects(own, [names[item['bbox_label']] for item in items])
+    if not objects:
+        return None
+    proposals = ProposalFile.from_images(boxes)
+    found = recall(proposals, {image_id: image.boxes for image_id, image in objects.items()})
+    shares = {f'recall@{threshold}': share for threshold, share in found.items()}
+    return shares | corloc_of_guesses(proposals, objects)
 
 
 def check_detections(

@@ -7,9 +7,9 @@ import numpy as np
 from mmengine.structures import InstanceData
 
 from wsl_plugins.models.pseudo_labels import PseudoLabels
+from wsl_plugins.visualization.boxes import BoxVisualizer, palette
 
 from mmdet.structures import DetDataSample
-from mmdet.visualization import DetLocalVisualizer, get_palette
 
 _TITLE_HEIGHT = 28
 _GAP = 4
@@ -53,8 +53,7 @@ def detection_panels(
     """
     zoom = -(-min_width // image.shape[1])
     image = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    visualizer = DetLocalVisualizer()
-    visualizer.dataset_meta = dict(classes=tuple(classes))
+    visualizer = BoxVisualizer(classes)
 
     truth = DetDataSample(gt_instances=_zoomed(sample.gt_instances, zoom))
     panels = [('ground truth', truth, 0.0)]
@@ -89,7 +88,7 @@ def detection_panels(
 
 def _overlay(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """The image, darkened, under the maps of the classes in the visualizer's colours."""
-    colors = np.array(get_palette(None, len(maps) - 1), np.float32)
+    colors = np.array(palette(len(maps) - 1), np.float32)
     size = image.shape[1::-1]
     shares = [cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in maps[:-1]]
     shares = np.stack(shares, axis=-1)

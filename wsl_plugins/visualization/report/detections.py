@@ -7,7 +7,11 @@ import numpy as np
 import torch
 from mmengine.structures import InstanceData
 
-from wsl_plugins.evaluation.detections_of_dataset import check_detections, objects_of_config
+from wsl_plugins.evaluation.detections_of_dataset import (
+    check_detections,
+    guesses_of_config,
+    objects_of_config,
+)
 from wsl_plugins.evaluation.functional.corloc import top_box_iou
 from wsl_plugins.evaluation.functional.error_modes import (
     MODES,
@@ -15,10 +19,10 @@ from wsl_plugins.evaluation.functional.error_modes import (
     mode_frequencies,
 )
 from wsl_plugins.files.formats.detection_files import DetectedImage, read_results_pickle
+from wsl_plugins.visualization.boxes import BoxVisualizer
 
 import mmcv
 from mmdet.structures import DetDataSample
-from mmdet.visualization import DetLocalVisualizer
 
 from .tables import Table
 
@@ -46,11 +50,13 @@ class Comparison(NamedTuple):
         classes (list[str]): Names of the C classes.
         counts (np.ndarray): (C, 5) error modes, see ``count_error_modes``.
         images (list[Scored]): The images that have an object, greatest IoU first.
+        guesses (dict[str, float] | None): What the proposals are worth, see ``guesses_of_config``.
     """
 
     classes: list[str]
     counts: np.ndarray
     images: list[Scored]
+    guesses: dict[str, float] | None = None
 
 
 def compare(results: str, config: str, data_root: str | None = None) -> Comparison:
@@ -84,7 +90,22 @@ def compare(results: str, config: str, data_root: str | None = None) -> Comparis
             images.append(Scored(path, iou, truth, _top_boxes(image, labels)))
     if not images:
         raise ValueError(f'{config}: no image of the test data set has an object')
-    return Comparison(classes, counts, sorted(images, key=lambda image: (-image.iou, image.path)))
+    images.sort(key=lambda image: (-image.iou, image.path))
+    return Comparison(classes, counts, images, guesses_of_config(config))
+
+
+def guess_table(comparison: Comparison) -> Table:
+    """CorLoc of the top boxes beside that of guesses, and what the proposals allow, in percent."""
+    guesses = comparison.guesses or {}
+    rows = {
+        'CorLoc of a random proposal': guesses['random'],
+        'CorLoc of the largest proposal': guesses['largest'],
+        'CorLoc of the top boxes': mode_frequencies(comparison.counts)[-1, 0],
+        'objects with a proposal of IoU 0.5': guesses['recall@0.5'],
+        'objects with a proposal of IoU 0.7': guesses['recall@0.7'],
+    }
+    cells = [[name, f'{100 * share:.1f}'] for name, share in rows.items()]
+    return Table('test images: results beside guesses', ['', '%'], cells)
 
 
 def error_mode_table(comparison: Comparison) -> Table:
@@ -109,8 +130,7 @@ def draw(image: Scored, classes: list[str], min_width: int = 320) -> np.ndarray:
     pixels = mmcv.imread(image.path, channel_order='rgb')
     zoom = -(-min_width // pixels.shape[1])
     pixels = cv2.resize(pixels, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    visualizer = DetLocalVisualizer()
-    visualizer.dataset_meta = dict(classes=tuple(classes))
+    visualizer = BoxVisualizer(classes)
     sample = DetDataSample(
         gt_instances=_zoomed(image.truth, zoom), pred_instances=_zoomed(image.top, zoom)
     )

@@ -8,7 +8,7 @@ from PIL import Image
 from wsl_plugins.files.writing import atomic_write
 
 from .curves import SKIPPED, charts_of, draw
-from .detections import Comparison, compare, error_mode_table
+from .detections import Comparison, compare, error_mode_table, guess_table
 from .detections import draw as draw_boxes
 from .logs import Folder, read_folders
 from .pictures import Picture, embed, embed_files, embed_png, picture_folders
@@ -60,11 +60,12 @@ def build_report(
     folders = read_folders(work_dir, notes)
     compared = compare(results, config, data_root) if results and config else None
     ious = {Path(image.path).stem: image.iou for image in compared.images} if compared else {}
+    guesses = [guess_table(compared)] if compared and compared.guesses else []
     best, worst = _extremes(compared, max(num // 2, 1)) if compared else ([], [])
     content = dict(
         title=work_dir.resolve().name,
         runs=_runs(folders),
-        metrics=[table for folder in folders for table in _metrics(folder)],
+        metrics=[*guesses, *(table for folder in folders for table in _metrics(folder))],
         per_class=[
             table._replace(title=f'{folder.name}: {table.title}')
             for folder in folders

@@ -1,0 +1,209 @@
+"""Ctrl-C and SIGTERM: one line, a status, no traceback; the command of the line goes on."""
+
+import importlib.util
+import os
+import runpy
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIG = runpy.run_path(str(Path(__file__).with_name('test_train_test.py')))['CONFIG']
+FIXED = dict(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='-1', PYTHONPATH=str(ROOT))
+SPEC = importlib.util.spec_from_file_location('interrupts', ROOT / 'tools' / 'interrupts.py')
+
+
+@pytest.fixture
+def interrupts():
+    module = importlib.util.module_from_spec(SPEC)
+    SPEC.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='module')
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp('interrupts') / 'with space'
+    make = [sys.executable, ROOT / 'tools/make_demo_dataset.py', home / 'data', '--size', '64']
+    subprocess.run([*make, '--train', '6', '--test', '4'], check=True, capture_output=True)
+    text = CONFIG.format(data=str(home / 'data')).replace('num_workers=0', 'num_workers=1')
+    (home / 'tiny.py').write_text(text)
+    return home
+
+
+class Run:
+    """A command in a process group of its own, as a shell starts it."""
+
+    def __init__(self, words, home, **env):
+        def heed():  # a shell has its background jobs ignore SIGINT, and they pass that on
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        self.process = subprocess.Popen(
+            list(map(str, words)),
+            cwd=home,
+            env={**os.environ, **FIXED, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            preexec_fn=heed,
+        )
+
+    def until(self, words):
+        """Read until a line has the words."""
+        read = ''
+        for line in self.process.stdout:
+            read += line
+            if words in line:
+                return
+        raise AssertionError(read[-3000:])
+
+    def end(self, number, group=True):
+        """Send the signal; status and the rest of the output."""
+        (os.killpg if group else os.kill)(self.process.pid, number)
+        output, _ = self.process.communicate(timeout=120)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:  # nobody else of the group is there
+            try:
+                os.killpg(self.process.pid, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError('processes are left')
+        assert 'Traceback' not in output and 'Error' not in output, output
+        return self.process.returncode, output
+
+
+def train(home, work_dir, *more, **env):
+    words = [sys.executable, ROOT / 'tools/train.py', 'tiny.py', '--work-dir', work_dir, *more]
+    return Run(words, home, **env)
+
+
+def test_while_it_imports(home):
+    run = train(home, 'early')
+    time.sleep(0.5)
+    status, output = run.end(signal.SIGINT)
+    assert status == 130
+    (line,) = output.splitlines()
+    words = shlex.join([sys.executable, f'{ROOT}/tools/train.py', 'tiny.py', '--work-dir', 'early'])
+    assert line == f'stopped; to start again: {words}'
+    assert not (home / 'early').exists()
+
+
+def test_the_command_of_the_line_goes_on(home):
+    """In the second epoch, one of whose loading processes is busy; then by SIGTERM, at once."""
+    run = train(home, 'some where', '--cfg-options', 'train_cfg.max_epochs=3')
+    run.until('Epoch(train) [2][2/3]')
+    status, output = run.end(signal.SIGINT)
+    line = output.splitlines()[-1]
+    assert status == 130 and line.startswith('stopped after 1 of 3 epochs, saved is epoch_1.pth; ')
+    command = line.partition('; to continue: ')[2]
+    assert command.endswith(
+        " --work-dir 'some where' --cfg-options train_cfg.max_epochs=3 --resume"
+    )
+    run = Run(['bash', '-c', f'exec {command}'], home)
+    run.until('resumed epoch: 1, iter: 3')
+    run.until('training')
+    status, output = run.end(signal.SIGTERM, group=False)
+    assert status == 143
+    assert output.splitlines()[-1].endswith(f'nothing was saved yet; to start again: {command}')
+    run = Run(['bash', '-c', command], home)
+    run.until('resumed epoch: 1, iter: 3')
+    output, _ = run.process.communicate(timeout=120)
+    assert run.process.returncode == 0 and 'Epoch(train) [3][3/3]' in output
+    assert (home / 'some where' / 'epoch_3.pth').is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('words', ['Saving checkpoint at 1', 'Epoch(val)', 'training', '[1][1/3]'])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_at_other_moments(home, words, number):
+    run = train(home, f'{words[:4]}{number}', '--cfg-options', 'train_cfg.max_epochs=3')
+    run.until(words)
+    status, output = run.end(number)
+    assert status == 128 + number
+    assert sum(line.startswith('stopped after ') for line in output.splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('words', ['training', '[1][2/2]', 'Saving checkpoint at 2'])
+def test_two_processes(home, words):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = str(free.getsockname()[1])
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
+    script = [ROOT / 'tools/dist_train.sh', 'tiny.py', 2, '--work-dir', f'two {words[:4]}']
+    run = Run(script, home, PATH=path, PORT=port)
+    run.until(words)
+    status, output = run.end(signal.SIGINT)
+    assert status == 130
+    (line,) = [line for line in output.splitlines() if line.startswith('stopped')]
+    resumes = ' --resume' if 'to continue' in line else ''
+    shown = shlex.join(map(str, script))
+    assert line.endswith(f': PORT={port} {shown}{resumes}')
+
+
+def test_test_command(home):
+    run = Run([sys.executable, ROOT / 'tools/test.py', 'tiny.py', '--work-dir', 'tested'], home)
+    time.sleep(0.5)
+    status, output = run.end(signal.SIGINT)
+    assert status == 130 and output.startswith('stopped; to start again: ')
+
+
+@pytest.mark.parametrize(
+    'argv, own, resume, expected',
+    [
+        (['python', 'tools/train.py'], ['a b.py'], True, "python tools/train.py 'a b.py' --resume"),
+        (['python', 't.py'], ['a.py', '--resume'], True, 'python t.py a.py --resume'),
+        (
+            ['python', 't.py'],
+            ['--resume', 'c.pth', 'a.py'],
+            False,
+            'python t.py --resume c.pth a.py',
+        ),
+        (['python', 't.py'], ['a.py', '--resume', 'c.pth'], True, 'python t.py a.py --resume'),
+        (['python', 't.py'], ['a.py', '--resume=c.pth'], True, 'python t.py a.py --resume'),
+        (
+            ['/x/python', '/x/wsl-plugins', 'train'],
+            ['a.py'],
+            True,
+            'wsl-plugins train a.py --resume',
+        ),
+        (
+            ['python', '-m', 'wsl_plugins', 'train'],
+            ['a.py'],
+            False,
+            'python -m wsl_plugins train a.py',
+        ),
+    ],
+)
+def test_command(interrupts, monkeypatch, argv, own, resume, expected):
+    monkeypatch.delenv(interrupts.LAUNCHED, raising=False)
+    monkeypatch.setattr(sys, 'orig_argv', argv + own)
+    name = 'wsl-plugins train' if 'train' in argv else argv[-1]
+    monkeypatch.setattr(sys, 'argv', [name, *own])
+    assert interrupts.command(resume) == expected
+    monkeypatch.setenv(interrupts.LAUNCHED, "PORT=1 dist_train.sh 'a b.py' 2 --resume c.pth")
+    assert interrupts.command(True) == "PORT=1 dist_train.sh 'a b.py' 2 --resume"
+
+
+def test_ignored_signals_stay_ignored(interrupts, monkeypatch):
+    """Of ``nohup`` and of background jobs."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        interrupts.install()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == interrupts._handle
+        with interrupts.watched():
+            pass
+        assert signal.getsignal(signal.SIGTERM) == before[signal.SIGTERM]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

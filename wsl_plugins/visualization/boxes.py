@@ -8,8 +8,8 @@ import torch
 from mmdet.visualization import DetLocalVisualizer
 
 COLORS = (
-    *((31, 119, 240), (230, 60, 40), (250, 190, 0), (150, 70, 200), (0, 160, 100)),
-    *((255, 120, 200), (120, 75, 40), (0, 200, 220), (255, 130, 20), (130, 130, 130)),
+    *((31, 119, 240), (230, 40, 40), (250, 210, 0), (150, 70, 200), (0, 160, 80)),
+    *((255, 140, 220), (110, 70, 30), (0, 220, 230), (235, 105, 0), (140, 140, 140)),
 )
 """Of the first classes, RGB."""
 FONT = 11
@@ -21,7 +21,7 @@ def palette(count: int) -> list[tuple[int, int, int]]:
 
     Example:
         >>> palette(2)
-        [(31, 119, 240), (230, 60, 40)]
+        [(31, 119, 240), (230, 40, 40)]
     """
     more = [
         (0.618 * number % 1, (1.0, 0.6)[number % 2], 0.95) for number in range(count - len(COLORS))

@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from runner_cli import build_runner, check_file, fail, load_config, parse_args, run
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+from wsl_plugins.engine.overview import log_file
 from wsl_plugins.evaluation.metrics import DumpLocalization, DumpPredictions, DumpScoreMaps
 
 from mmdet.utils import setup_cache_size_limit_of_dynamo
@@ -155,6 +156,8 @@ def main() -> None:
     if cfg.load_from is None or args.allow_partial:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         model.init_weights()
+    source = cfg.load_from or 'the model as the config initialises it'
+    runner.logger.info(f'testing {args.config}, {source}; all that is logged: {log_file(runner)}')
     runner.test()
 
 

@@ -9,6 +9,11 @@ Example:
 import argparse
 from pathlib import Path
 
+import interrupts
+
+if __name__ == '__main__':  # before what takes time to import
+    interrupts.install()
+
 import numpy as np
 import torch
 from mmengine.config import Config, DictAction

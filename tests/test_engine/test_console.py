@@ -6,7 +6,7 @@ from types import ModuleType
 
 from mmengine.logging import MMLogger, print_log
 
-from wsl_plugins.engine.console import ConsoleFilter, import_hosts
+from wsl_plugins.engine.console import LEFT_OVER, ConsoleFilter, import_hosts
 
 CALLS = [  # module that logs, level, message, whether it is printed
     ('mmengine.runner.runner', 'INFO', 'System environment: ...', False),
@@ -23,6 +23,13 @@ CALLS = [  # module that logs, level, message, whether it is printed
         'WARNING',
         'a.b is skipped since its requires_grad=False',
         False,
+    ),
+    ('mmengine.runner.checkpoint', 'WARNING', f'{LEFT_OVER}\n\nunexpected key: fc', False),
+    (
+        'mmengine.runner.checkpoint',
+        'WARNING',
+        f'{LEFT_OVER}\n\nmissing keys in source state_dict: a',
+        True,
     ),
     ('mmengine.runner.checkpoint', 'WARNING', 'the disk is nearly full', True),
     ('mmengine.runner.runner', 'ERROR', 'System environment: broken', True),

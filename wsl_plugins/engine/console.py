@@ -13,14 +13,15 @@ HOSTS = ('mmengine', 'mmcv', 'mmdet', 'mmpretrain')
 TELLING = ('mmengine.hooks.', 'mmengine.evaluator.', 'mmdet.evaluation.', 'mmpretrain.evaluation.')
 EXCEPT = ('Exp name: ', 'Checkpoints will be saved to ')
 TOLD_ANYWHERE = ('resumed epoch: ', 'resumed iter: ')
-# warnings that mean nothing for a user: of mmengine's own calls; what is frozen; what is left over
-# in a file of weights, which wsl_plugins.engine.pretrained and StartingPointHook tell in a line
+# warnings that mean nothing for a user: what is frozen, mmengine's own calls; and, but for weights
+# that a model needs, what is left over in a file
 EMPTY_WARNINGS = (
     'is skipped since its requires_grad=False',
-    'The model and loaded state dict do not match exactly',
     '"FileClient" will be deprecated in future',
     '"HardDiskBackend" is the alias of "LocalBackend"',
 )
+LEFT_OVER = 'The model and loaded state dict do not match exactly'
+LACKS = 'missing keys in source state_dict', 'size mismatch'
 
 
 class ConsoleFilter(logging.Filter):
@@ -39,7 +40,8 @@ class ConsoleFilter(logging.Filter):
         """Whether to print the record."""
         message = record.getMessage()
         if record.levelno > logging.INFO:
-            return not any(text in message for text in EMPTY_WARNINGS)
+            left_over = message.startswith(LEFT_OVER) and not any(map(message.count, LACKS))
+            return not (left_over or any(text in message for text in EMPTY_WARNINGS))
         origin = caller()
         if origin.partition('.')[0] not in HOSTS or message.startswith(TOLD_ANYWHERE):
             return True

@@ -1,5 +1,6 @@
 """What a training tells before its first loss, and its first losses."""
 
+import time
 from collections.abc import Callable, Iterator
 from statistics import median
 
@@ -46,10 +47,12 @@ class OverviewHook(Hook):
         self.pretrained = pretrained or []
         self.check = check
         self.times: list[float] = []
+        self.last = 0.0
         self.estimated = False
 
     def before_train(self, runner: Runner) -> None:
         """The overview."""
+        self.last = time.monotonic()
         runner.logger.info('training\n%s', training_overview(runner, self.config, self.pretrained))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
@@ -70,7 +73,9 @@ class OverviewHook(Hook):
         """Loss and time of the first iterations."""
         if self.estimated and len(self.times) >= EARLY[-1]:
             return
-        self.times.append(runner.message_hub.get_scalar('train/time').current())
+        now = time.monotonic()
+        self.times.append(now - self.last)
+        self.last = now
         if len(self.times) in EARLY and not self._logged_already(runner, batch_idx):
             runner.logger.info(
                 runner.log_processor.get_log_after_iter(runner, batch_idx, 'train')[1]
@@ -146,7 +151,8 @@ def training_overview(runner: Runner, config: str, pretrained: list[str]) -> str
     if boxes := _proposals(data.dataset):
         lines['proposals'] = boxes
     processes = get_world_size()
-    size = data.batch_size or getattr(data.batch_sampler, 'batch_size', None)
+    sampler = getattr(data, 'batch_sampler', None)
+    size = getattr(data, 'batch_size', None) or getattr(sampler, 'batch_size', None)
     each = f' of {size * processes} images' if size else ''
     steps = f'{last - done} {unit}s' + (f' of {len(data)} iterations' if unit == 'epoch' else '')
     lines['steps'] = f'{steps}, iterations{each}' if unit == 'epoch' else f'{steps}{each}'

@@ -192,10 +192,12 @@ def test_without_a_network(home, fails, monkeypatch, tmp_path):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     words = ['not downloaded', 'name resolution', tmp_path]
     name = 'torchvision://resnet18'
-    init = "model.backbone.init_cfg={'type':'Pretrained','checkpoint':'" + name + "'}"
-    start = ['train', home / 'tiny.py', '--work-dir', home / 'offline', '--cfg-options']
-    fails(*start, init, words=[*words, name, 'resnet18-f37072fd.pth'])
-    fails(*start, 'load_from=https://a.org/b.pth', words=[*words, 'https://a.org/b.pth'])
+    backbone = f"backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='{name}'))"
+    (home / 'weights.py').write_text(f"_base_ = 'tiny.py'\nmodel = dict({backbone})\n")
+    to = ['--work-dir', home / 'offline']
+    fails('train', home / 'weights.py', *to, words=[*words, name, 'resnet18-f37072fd.pth'])
+    start = ['--cfg-options', 'load_from=https://a.org/b.pth']
+    fails('train', home / 'tiny.py', *to, *start, words=[*words, 'https://a.org/b.pth'])
     fails('test', home / 'tiny.py', 'https://a.org/b.pth', words=[*words, 'https://a.org/b.pth'])
 
 

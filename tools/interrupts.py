@@ -4,7 +4,8 @@ Only the standard library is imported here: :func:`install` comes before what ta
 import. Until :func:`watched` the line is written and the process ends at once; from there on
 ``KeyboardInterrupt`` unwinds what is going on, and whatever becomes of it on its way (libraries of
 several processes turn it into errors of their own) ends quietly. A checkpoint is written to its
-end first. A second signal ends the process at once.
+end first. A later signal ends the process at once, unless it comes within two seconds: torchrun
+passes on what a terminal has sent to all.
 
 Status of the command: 130 after SIGINT, 143 after SIGTERM, as of a shell.
 """
@@ -14,6 +15,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +28,7 @@ class _State:
     def __init__(self) -> None:
         self.previous: dict[int, object] = {}  # handlers that install() took the place of
         self.received = 0  # the signal
+        self.time = 0.0  # of the first
         self.told = False
         self.raises = False
         self.deferred = False
@@ -117,6 +120,10 @@ def _words() -> list[str]:
 
 def _handle(number: int, frame: object) -> None:
     again, _state.received = _state.received, _state.received or number
+    if not again:
+        _state.time = time.monotonic()
+    elif time.monotonic() < _state.time + 2:
+        return
     signal.signal(signal.SIGCHLD, lambda *_: None)  # torch's raises when a worker ends
     if _state.deferred:
         return

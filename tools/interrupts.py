@@ -122,6 +122,7 @@ def _handle(number: int, frame: object) -> None:
     again, _state.received = _state.received, _state.received or number
     if not again:
         _state.time = time.monotonic()
+        sys.unraisablehook = _unraisable
     elif time.monotonic() < _state.time + 2:
         return
     signal.signal(signal.SIGCHLD, lambda *_: None)  # torch's raises when a worker ends
@@ -131,6 +132,13 @@ def _handle(number: int, frame: object) -> None:
     if again or not _state.raises:
         os._exit(128 + _state.received)
     raise KeyboardInterrupt
+
+
+def _unraisable(problem: sys.UnraisableHookArgs) -> None:
+    """An interrupt in the middle of a callback of Python's (at a fork, of a finaliser) is lost;
+    :func:`check` makes up for it."""
+    if not issubclass(problem.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(problem)
 
 
 def _write_line() -> None:

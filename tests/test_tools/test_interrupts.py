@@ -205,6 +205,32 @@ def test_command(interrupts, monkeypatch, argv, own, resume, expected):
     assert interrupts.command(True) == "PORT=1 dist_train.sh 'a b.py' 2 --resume"
 
 
+LOST = """
+import os, signal, sys
+sys.path.insert(0, {tools!r})
+import interrupts
+interrupts.install()
+class Finaliser:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+        for _ in range(100):
+            pass
+with interrupts.watched():
+    Finaliser()
+    print('still here', flush=True)
+    interrupts.check()
+    print('too far', flush=True)
+"""
+
+
+def test_an_interrupt_that_is_lost(tmp_path):
+    """Python drops what a finaliser raises, and would print a traceback."""
+    (tmp_path / 'lost.py').write_text(LOST.format(tools=str(ROOT / 'tools')))
+    done = subprocess.run([sys.executable, 'lost.py'], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 130 and done.stdout == 'still here\n'
+    assert done.stderr == f'stopped; to start again: {sys.executable} lost.py\n'
+
+
 def test_ignored_signals_stay_ignored(interrupts, monkeypatch):
     """Of ``nohup`` and of background jobs."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

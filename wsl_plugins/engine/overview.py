@@ -30,7 +30,7 @@ class OverviewHook(Hook):
         config (str): Name of the config.
         pretrained (list[str]): What parts of the model start from
             (:func:`wsl_plugins.engine.pretrained.check_pretrained`). Default: none.
-        check (Callable): Called before each step of training and validation; it may raise
+        check (Callable): Called before a training, its steps and those of validation; it may raise
             ``KeyboardInterrupt``. Default: nothing.
 
     Example:
@@ -52,6 +52,7 @@ class OverviewHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """The overview."""
+        self.check()
         self.last = time.monotonic()
         runner.logger.info('training\n%s', training_overview(runner, self.config, self.pretrained))
 

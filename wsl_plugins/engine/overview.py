@@ -155,7 +155,9 @@ def training_overview(runner: Runner, config: str, pretrained: list[str]) -> str
     sampler = getattr(data, 'batch_sampler', None)
     size = getattr(data, 'batch_size', None) or getattr(sampler, 'batch_size', None)
     each = f' of {size * processes} images' if size else ''
-    steps = f'{last - done} {unit}s' + (f' of {len(data)} iterations' if unit == 'epoch' else '')
+    steps = f'{last - done} {unit}{"" if last - done == 1 else "s"}' + (
+        f' of {len(data)} iterations' if unit == 'epoch' else ''
+    )
     lines['steps'] = f'{steps}, iterations{each}' if unit == 'epoch' else f'{steps}{each}'
     lines['runs on'] = _device(processes)
     lines['writes'] = f'{runner.work_dir}; all that is not printed here: {log_file(runner)}'

@@ -89,7 +89,6 @@ WITHOUT_TENSORS = {
     'AlternatingFastRCNN',
     'AuxiliaryHead',
     'BFloat16OptimWrapper',
-    'BestBoxesHook',
     'CheckLossHook',
     'MissedValidationHook',
     'PlayerOptimWrapperConstructor',

@@ -134,7 +134,7 @@ def _handle(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _unraisable(problem: sys.UnraisableHookArgs) -> None:
+def _unraisable(problem: 'sys.UnraisableHookArgs') -> None:
     """An interrupt in the middle of a callback of Python's (at a fork, of a finaliser) is lost;
     :func:`check` makes up for it."""
     if not issubclass(problem.exc_type, KeyboardInterrupt):

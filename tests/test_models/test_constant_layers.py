@@ -74,9 +74,7 @@ def test_refused(detector, batch):
     model = detector(POOL, drop_layer=dict(type='wsl_plugins.SpatialDropout'))
     with pytest.raises(ValueError, match='SpatialDropout. drops cells of the image'):
         constant_layers(model, batch)
-    with pytest.raises(
-        ValueError, match='with a WSODRoIHead, the model is Half'
-    ):
+    with pytest.raises(ValueError, match='with a WSODRoIHead, the model is Half'):
         constant_layers(Half(), batch)
 
 

@@ -145,7 +145,7 @@ def test_named_recipes(images, tmp_path):
     assert done.returncode == 0
     few = ProposalFile.load(tmp_path / 'few.npz')
     assert few.counts.max() == 7 and few.meta['max_boxes'] == 7 and few.meta['min_side'] == 3
-    assert (few.boxes[:, 2:] - few.boxes[:, :2]).min() < 4
+    assert (few.boxes[:, 2:] - few.boxes[:, :2]).min() >= 3
 
 
 def test_broken_image(images, tmp_path):

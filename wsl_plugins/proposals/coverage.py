@@ -45,12 +45,14 @@ def coverage(proposals: ProposalFile, objects: dict[str, Objects]) -> dict[str, 
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     counts = [len(image.boxes) for image in images]
     shares = areas / np.repeat([np.prod(image.size or (0,)) or np.nan for image in images], counts)
-    names = np.array([name for image in images for name in image.classes])
+    # objects of COCO files without categories have no name
+    names = np.array([str(name) for image in images for name in image.classes])
+    classes = sorted({str(n) for image in images for n in image.classes if n is not None})
     return {
         'all': {'all': _group(best)},
         'area': _binned(best, areas, AREAS),
         'image share': _binned(best, shares, SHARES),
-        'class': {str(name): _group(best[names == name]) for name in np.unique(names)},
+        'class': {name: _group(best[names == name]) for name in classes},
     }
 
 

@@ -1,6 +1,6 @@
 """Which views of an image a pipeline gives: at which scale, flipped how."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from wsl_plugins.datasets.transforms.wrappers import TransformWithProposals
 from mmcv.transforms import Compose, LoadImageFromFile, RandomChoiceResize, RandomFlip, Resize
 from mmcv.transforms import TestTimeAug as Views
 
+Step = TypeVar('Step')
 KNOWN = 'Resize, RandomChoiceResize and RandomFlip, in this order'
 
 
@@ -50,27 +51,28 @@ class Route:
 
     def __init__(self, steps: list, where: str) -> None:
         self.where = where
-        self.image: LoadImageFromFile | None = None
-        self.load: LoadWSODProposals | None = None
+        image: LoadImageFromFile | None = None
+        load: LoadWSODProposals | None = None
         self.resize: Resize | RandomChoiceResize | None = None
         self.flip: RandomFlip | None = None
         self.rest: list = []
         for step in steps:
             if isinstance(step, LoadImageFromFile):
-                self.image = step
+                image = step
             elif isinstance(step, LoadWSODProposals):
-                self.load = step
+                load = step
             elif isinstance(step, TransformWithProposals):
                 self._take_moves(step)
             else:
                 self.rest.append(step)
-        for name, needed in (
-            ('LoadImageFromFile', self.image),
-            ('wsl_plugins.LoadWSODProposals', self.load),
-            ('wsl_plugins.TransformWithProposals with a Resize', self.resize),
-        ):
-            if needed is None:
-                raise ValueError(f'{where}: features are cached of pipelines with {name}')
+        self.image = self._needed(image, 'LoadImageFromFile')
+        self.load = self._needed(load, 'wsl_plugins.LoadWSODProposals')
+        self._needed(self.resize, 'wsl_plugins.TransformWithProposals with a Resize')
+
+    def _needed(self, step: Step | None, name: str) -> Step:
+        if step is None:
+            raise ValueError(f'{self.where}: features are cached of pipelines with {name}')
+        return step
 
     def _take_moves(self, step: TransformWithProposals) -> None:
         for move in step.transforms:
@@ -111,7 +113,6 @@ class Route:
 
     def settings(self) -> dict:
         """What pixels and boxes depend on beside the view, for JSON."""
-        assert self.image is not None and self.load is not None
         image, resize = self.image, self._resizer
         return dict(
             image=dict(
@@ -129,7 +130,6 @@ class Route:
 
     def transforms_of(self, view: View) -> list[Any]:
         """The steps that make a view of an image, all its proposals in it."""
-        assert self.image is not None
         resize = dict(type='mmdet.Resize', scale=view.scale, keep_ratio=view.keep_ratio)
         moves = [{**resize, **self.settings()['resize']}]
         if view.flip:
@@ -141,7 +141,8 @@ class Route:
         return self.resize.resize if isinstance(self.resize, RandomChoiceResize) else self.resize
 
     def _view(self, scale: tuple[int, int], flip: str | None) -> View:
-        return View(tuple(map(int, scale)), bool(self._resizer.keep_ratio), flip)
+        size = cast(tuple[int, int], tuple(map(int, scale)))  # a config has lists, too
+        return View(size, bool(self._resizer.keep_ratio), flip)
 
 
 def routes_of(pipeline: Compose, where: str) -> list[Route]:

@@ -1,6 +1,7 @@
 """What cached features are of: network, weights, pixels and proposals."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -46,7 +47,7 @@ def weights_of(model: nn.Module, layers: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def check_job(what: object, asked: dict, found: dict, remedy: str) -> None:
+def check_job(what: str | os.PathLike, asked: dict, found: dict, remedy: str) -> None:
     """Whether two jobs are equal, in the settings of ``asked``.
 
     Args:

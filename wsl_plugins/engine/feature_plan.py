@@ -87,7 +87,7 @@ class Wanted:
     def __init__(self, cfg: Config, tta: bool = False, max_proposals: int | None = None) -> None:
         self.images: dict[str, Image] = {}
         self.max_proposals = max_proposals
-        self.route: Route | None = None
+        first: Route | None = None
         for name in LOADERS:
             if cfg.get(f'{name}_dataloader'):
                 where = f'{name}_dataloader'
@@ -96,15 +96,16 @@ class Wanted:
                     routes = routes_of(dataset.pipeline, where)
                     if tta and name == 'test':
                         routes += routes_of(Compose(cfg.tta_pipeline), 'tta_pipeline')
-                    self._add(dataset, routes)
-        if self.route is None:
+                    first = first or routes[0]
+                    self._add(dataset, routes, first)
+        if first is None:
             raise ValueError('config: has no data loader')
+        self.route = first
 
-    def _add(self, dataset: WSODMixin, routes: list[Route]) -> None:
+    def _add(self, dataset: WSODMixin, routes: list[Route], first: Route) -> None:
         for route in routes:
-            self.route = self.route or route
-            remedy = f'{route.where} and {self.route.where} need one cache each'
-            check_job('config', route.settings(), self.route.settings(), remedy)
+            remedy = f'{route.where} and {first.where} need one cache each'
+            check_job('config', route.settings(), first.settings(), remedy)
         views = dict.fromkeys(view for route in routes for view in route.views())
         for number in range(len(dataset)):
             info = dataset.get_data_info(number)
@@ -156,7 +157,7 @@ class Plan:
         self.new: dict[View, list[str]] = {}
         for name, image in wanted.images.items():
             for view in image.views:
-                found = cache and cache.find(view, name)
+                found = cache.find(view, name) if cache else None
                 if found is None:
                     self.new.setdefault(view, []).append(name)
                     continue

@@ -1,6 +1,7 @@
 """What backbones and shared heads of timm's networks have in common."""
 
 from importlib.util import find_spec
+from typing import Any
 
 from mmengine.model import BaseModule
 from torch import nn
@@ -27,7 +28,9 @@ class TimmPart(BaseModule):
 
         if not timm.is_model(model_name):
             raise ValueError(f'timm {timm.__version__} has no network {model_name!r}')
-        self.timm_model = timm.create_model(model_name, num_classes=0, global_pool='', **kwargs)
+        self.timm_model: Any = timm.create_model(  # the methods of its networks have no type
+            model_name, num_classes=0, global_pool='', **kwargs
+        )
         self.frozen_norm = frozen_norm
         self.frozen: list[nn.Module] = []
 

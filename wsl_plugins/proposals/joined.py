@@ -67,10 +67,10 @@ class Joined:
 
     def _without_duplicates(self, boxes: np.ndarray) -> np.ndarray:
         """Rows (K,) of the boxes that overlap no earlier one too much."""
-        corner_and_size = boxes.astype(np.float64)
+        corner_and_size: np.ndarray = boxes.astype(np.float64)
         corner_and_size[:, 2:] -= corner_and_size[:, :2]
         falling = np.arange(len(boxes), 0, -1, dtype=np.float32)
-        rows = cv2.dnn.NMSBoxes(corner_and_size, falling, 0.0, self.join_iou)
+        rows = cv2.dnn.NMSBoxes(corner_and_size.tolist(), falling.tolist(), 0.0, self.join_iou)
         return np.asarray(rows, np.int64).reshape(-1)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any
+from typing import Any, TypeGuard
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ JOIN = '+'
 Proposer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
 
-def is_method(name: object) -> bool:
+def is_method(name: object) -> TypeGuard[str]:
     """Whether it is a method, or different ones with '+' between."""
     parts = name.split(JOIN) if isinstance(name, str) else []
     return bool(parts) and METHODS.keys() >= {*parts} and len({*parts}) == len(parts)

@@ -24,9 +24,10 @@ def palette(count: int) -> list[tuple[int, int, int]]:
         [(31, 119, 240), (230, 40, 40)]
     """
     more = [
-        (0.618 * number % 1, (1.0, 0.6)[number % 2], 0.95) for number in range(count - len(COLORS))
+        hsv_to_rgb(0.618 * number % 1, (1.0, 0.6)[number % 2], 0.95)
+        for number in range(count - len(COLORS))
     ]
-    found = [tuple(round(255 * part) for part in hsv_to_rgb(*color)) for color in more]
+    found = [(round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in more]
     return [*COLORS[:count], *found]
 
 

@@ -64,10 +64,10 @@ class CachedRoIFeatures(Hook):
             raise MisfitError(str(error)) from error
 
     def _connect(self, runner: Runner) -> None:
-        cache, model = FeatureCache(self.cache), _detector(runner)
+        cache = FeatureCache(self.cache)
         self._job = cache.job
         layers = self._job['layers']
-        check_detector(model, self.cache)
+        model = check_detector(_detector(runner), self.cache)
         self._check_network(runner, layers)
         check_untrained(model, layers, self.cache)
         drops = model.roi_head.drop_layer is not None

@@ -49,6 +49,17 @@ class FeatureFile:
         (417, 512, 1, 1)
     """
 
+    ids: np.ndarray
+    offsets: np.ndarray
+    rows: np.ndarray
+    sizes: np.ndarray
+    proposals: np.ndarray
+    features: np.ndarray
+    boxes: np.ndarray
+    img_shapes: np.ndarray
+    scale_factors: np.ndarray
+    done: np.ndarray
+
     def __init__(self, folder: str | os.PathLike, mode: str = 'r') -> None:
         self.folder, self.mode = Path(folder), mode
         self.view = read_json(self.folder / 'view.json')

@@ -30,8 +30,8 @@ def trunk(model: FastRCNN) -> list[str]:
     return [*names, 'roi_head.bbox_roi_extractor']
 
 
-def check_detector(model: nn.Module, what: str) -> None:
-    """Whether features of a detector can be cached at all.
+def check_detector(model: nn.Module, what: str) -> FastRCNN:
+    """The model, if it is a detector whose features can be cached at all.
 
     Raises:
         ValueError: It is no ``FastRCNN`` with :class:`RoIVectors`, or drops cells of whole maps.
@@ -47,6 +47,7 @@ def check_detector(model: nn.Module, what: str) -> None:
             f'{what}: roi_head.drop_layer ({type(head.drop_layer).__name__}) drops cells of the '
             "image's map, before what is cached"
         )
+    return model
 
 
 def check_untrained(model: nn.Module, names: list[str], what: str) -> None:

@@ -33,7 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--task',
         choices=('detector', 'localizer'),
         required=True,
-        help='what to train: OICR or CAM',
+        help='what to train: boxes around several objects, or a heat map of one class an image',
     )
     common.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder to write to')
     common.add_argument(
@@ -58,8 +58,26 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='N',
         help='compute the proposals of larger images reduced to this longer side; default: 500',
     )
+    common.add_argument(
+        '--method',
+        choices=('oicr', 'mist'),
+        help='of a detector; default: MIST if boxes show three and more objects of a class in an '
+        'image, else OICR',
+    )
+    common.add_argument(
+        '--tiles',
+        type=int,
+        default=1,
+        metavar='N',
+        help='train a detector on N x N tiles of each image, for classes that are in every image; '
+        'needs --eval-boxes, of training images too: a tile is labelled by its boxes',
+    )
     common.add_argument('--workers', type=int, metavar='N', help='processes; default: all cores')
-    common.add_argument('--force', action='store_true', help='replace what was prepared in DIR')
+    common.add_argument(
+        '--force',
+        action='store_true',
+        help='make all again, proposals too; default: what is in DIR is kept as far as it fits',
+    )
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument(
         '--images', type=Path, required=True, metavar='DIR', help='folder that image names start at'
@@ -72,11 +90,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--eval-boxes',
         type=Path,
         metavar='FILE.json',
-        help='COCO annotations of the test images (file_name as in the source), for evaluation',
+        help='COCO annotations of test and, if you have some, training images (file_name as in the '
+        'source): for the assessment, mAP, CorLoc and --tiles; no training reads them',
     )
     own_boxes = argparse.ArgumentParser(add_help=False)
     own_boxes.add_argument(
-        '--eval-boxes', action='store_true', help='keep the boxes of the test images, to evaluate'
+        '--eval-boxes',
+        action='store_true',
+        help='keep the boxes: for the assessment, mAP, CorLoc and --tiles; no training reads them',
     )
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -133,7 +154,9 @@ def read(args: argparse.Namespace) -> tuple[Source, Source | None]:
         if args.kind in ('csv', 'coco'):
             parts.append((args.test_images if split == 'test' else None) or args.images)
         if args.kind in ('coco', 'voc'):
-            parts.append(args.eval_boxes and (split == 'test' or args.test is None))
+            # of training images where they are known
+            needed = True if split == 'test' or args.test is None else None
+            parts.append(needed if args.eval_boxes else False)
         if args.kind == 'csv':
             parts += [args.image_column, args.label_column, args.label_separator]
         sources.append(readers[args.kind](*parts))
@@ -147,12 +170,14 @@ def read(args: argparse.Namespace) -> tuple[Source, Source | None]:
             if unlisted := prepare.count_unlisted(folder, listed):
                 sources[0].left_out[f'images of {folder} without a row'] += unlisted
     if args.eval_boxes and args.kind in ('csv', 'folders'):
-        prepare.attach_boxes(sources[-1], prepare.coco_objects(args.eval_boxes))
+        objects = prepare.coco_objects(args.eval_boxes)
+        for source in sources:
+            prepare.attach_boxes(source, objects, needed=source is sources[-1])
     return sources[0], sources[1] if len(sources) == 2 else None
 
 
 def report(plan: Plan, done: Prepared) -> None:
-    """Print what was written, what was left out, and what comes next."""
+    """Print what was written and left out, the assessment, and what comes next."""
     rows = [[name, *counts] for name, counts in done.classes.items()]
     table = AsciiTable(
         [['class', 'training images', 'test images'], *rows, ['images', *done.images]]
@@ -163,14 +188,19 @@ def report(plan: Plan, done: Prepared) -> None:
         parts = zip(('training', 'test'), done.without, done.images, strict=True)
         without = ', '.join(f'{n} of {number} {part} images' for part, n, number in parts)
         print(f'{done.proposals} proposals; without a proposal: {without}')
-        shown = ', '.join(f'{100 * part:.1f}% at IoU {iou}' for iou, part in done.recall.items())
-        if shown:
-            print(f'objects of the test images that a proposal covers: {shown}')
     for what, count in done.left_out.items():
         print(f'left out: {count} {what}')
     for what, count in done.noted.items():
         print(f'{count} {what}')
+    own = done.assessment
+    print(f'\n{own.verdict}\n{AsciiTable([own.head, *own.rows]).table}')
+    for heading, lines in own.lists().items():
+        for line in lines:
+            print(f'{heading + ":":<8} {line}')
+    print(f'all of this: {plan.out}/assessment.md, and the report of a training\n')
     print(spelled(f'train: python tools/train.py {plan.config}'))
+    if done.corloc:
+        print(spelled(f'CorLoc: python tools/test.py {plan.corloc_config} CHECKPOINT'))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -190,8 +220,10 @@ def main(argv: list[str] | None = None) -> int:
             args.max_side_input,
             args.workers,
             args.force,
+            args.tiles,
+            args.method,
         )
-        done = prepare(*read(args), plan)
+        done = prepare(*read(args), plan, lambda line: print(line, flush=True))
     except (ValueError, OSError, RuntimeError) as error:
         print(f'prepare_dataset: error: {error}', file=sys.stderr)
         return 1

@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from wsl_plugins.checkpoints import packaged
 from wsl_plugins.datasets.prepare import write
 from wsl_plugins.proposals import ProposalFile
+from wsl_plugins.proposals.generate import _fingerprint
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'prepare_dataset.py'
@@ -30,6 +31,12 @@ BOX = (20, 10, 70, 60)  # of every object
 def _scope():
     yield
     init_default_scope('mmengine')
+
+
+@pytest.fixture(autouse=True)
+def _no_time(monkeypatch):
+    """test_time_of_an_epoch measures."""
+    monkeypatch.setattr(write, 'seconds_per_epoch', lambda config: 90.0)
 
 
 @pytest.fixture
@@ -67,7 +74,10 @@ def fake_proposals(monkeypatch):
 
     def generate(images, recipe, out, workers):
         assert all(path.is_file() for path in images.values()) and recipe.max_side_input == 500
-        proposals = ProposalFile.from_images(dict.fromkeys(images, boxes), None, dict(boxes=4), out)
+        if out.exists():
+            return ProposalFile.load(out)
+        meta = dict(recipe.meta(), images_sha256=_fingerprint(dict(sorted(images.items()))))
+        proposals = ProposalFile.from_images(dict.fromkeys(images, boxes), None, meta, out)
         proposals.save(out)
         return proposals
 
@@ -126,20 +136,39 @@ def test_detector_from_csv(photos, tmp_path, fake_proposals, capsys):
     assert cfg.val_dataloader is None and cfg.test_evaluator == []
     assert cfg.model.roi_head.num_classes == 2 and cfg.train_cfg.max_epochs == 100
     assert cfg.data_root == f'{out}/'
+    assert not (out / 'annotations' / 'train_boxes.json').exists()
+
+
+def test_other_weights_keep_the_proposals(photos, tmp_path, fake_proposals, capsys):
+    weights, out = tmp_path / 'r18.pth', tmp_path / 'shapes'
+    weights.write_bytes(b'')
+    args = [*('folders', photos, '--task', 'detector', '--out', out)]
+    assert run(*args) == 0
+    config = out / 'shapes_detector.py'
+    made = (out / 'proposals_train.npz').stat().st_mtime_ns
+    assert tool.main([*map(str, args), '--weights', str(weights)]) == 0
+    assert str(weights) in config.read_text()
+    assert (out / 'proposals_train.npz').stat().st_mtime_ns == made
+    capsys.readouterr()
+
+    before = {path: path.read_bytes() for path in out.rglob('*') if path.is_file()}
+    assert run(*args, '--seed', 3) == 1  # other images train
+    assert 'shapes has proposals of other images or settings' in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.rglob('*') if path.is_file()} == before
+    config.write_text(config.read_text() + 'epochs = 7\n')
     assert run(*args) == 1
-    assert 'shapes is prepared; choose another folder or use --force' in capsys.readouterr().err
+    assert 'shapes_detector.py is not as this tool wrote it' in capsys.readouterr().err
+    assert 'epochs = 7' in config.read_text()
     assert run(*args, '--force', '--seed', 3) == 0
+    assert (out / 'proposals_train.npz').stat().st_mtime_ns != made
 
 
-def test_detector_evaluates_boxes(photos, tmp_path, fake_proposals, capsys, monkeypatch):
+def test_detector_evaluates_boxes(photos, tmp_path, fake_proposals, capsys):
     out = tmp_path / 'shapes'
     args = ('coco', tmp_path / 'boxes.json', '--images', photos, '--task', 'detector')
     assert run(*args, '--out', out, '--eval-boxes') == 0
-    covered = 'objects of the test images that a proposal covers: 100.0% at IoU 0.5, 100.0% at'
-    assert covered in capsys.readouterr().out
-    monkeypatch.setattr(write, 'recall', lambda *_: {0.5: 0.25})
-    assert run(*args, '--out', out, '--force', '--eval-boxes') == 0
-    assert 'covers: 25.0% at IoU 0.5\n' in capsys.readouterr().out
+    table = capsys.readouterr().out.partition('recall 0.5')[2]
+    assert table.count('| 100.0') == 6  # of two classes: recall at 0.5 and 0.7, what is left
     assert 'bbox' not in (out / 'annotations' / 'train.json').read_text()
     (batch,) = loaders(out / 'shapes_detector.py', 'test')
     sample = batch['data_samples'][0]

@@ -103,6 +103,15 @@ def assist(
     team.wait()
 
 
+def check_made(images: dict[str, Path], recipe: Recipe, out: str | Path) -> None:
+    """Raise ValueError if ``out`` is there and :func:`generate` would not take it as made."""
+    if Path(out).exists():
+        job = {**recipe.meta(), 'images_sha256': _fingerprint(dict(sorted(images.items())))}
+        check_same_job(
+            out, job, ProposalFile.load(out).meta, 'choose another output, or delete it', NOTES
+        )
+
+
 def _shards(images: dict[str, Path]) -> dict[str, list[str]]:
     """Ids of the images of each shard, by the name of its file."""
     ids = list(images)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from wsl_plugins.datasets.prepare.source import Box, LabelledImage, Source
 from wsl_plugins.files.formats.coco import COCOFile
+from wsl_plugins.files.formats.coco import read_coco as read_annotation_file
 from wsl_plugins.files.formats.voc import VOCAnnotation, read_voc_split
 from wsl_plugins.files.listed_images import check_there, files_of_ids
 from wsl_plugins.files.names import problem_of_path
@@ -23,13 +24,14 @@ class Annotation(NamedTuple):
     size: tuple[int, int] | None = None
 
 
-def read_coco(path: Path, images: Path, with_boxes: bool = False) -> Source:
+def read_coco(path: Path, images: Path, with_boxes: bool | None = False) -> Source:
     """Images of a COCO annotation file, with the categories that are annotated in them.
 
     Args:
         path (Path): The JSON file. Annotations need no ``bbox`` unless ``with_boxes``.
         images (Path): Folder that ``file_name`` starts from.
-        with_boxes (bool): Whether to read the boxes. Defaults to False.
+        with_boxes (bool, optional): Whether to read the boxes; None: if all annotations have one.
+            Defaults to False.
 
     Returns:
         Source: The images in the order of the file; those without an annotation are counted.
@@ -43,6 +45,9 @@ def read_coco(path: Path, images: Path, with_boxes: bool = False) -> Source:
         >>> source = read_coco(
         ...     Path('data/coco/annotations/instances_train2017.json'), Path('data/coco/train2017'))
     """
+    if with_boxes is None:
+        rows = read_annotation_file(path).get('annotations', [])
+        with_boxes = all(isinstance(row, dict) and 'bbox' in row for row in rows)
     objects = coco_objects(path, with_boxes)
     check_there(list(objects), images, path)
     return _source({name: (images / name, found) for name, found in objects.items()})
@@ -68,13 +73,14 @@ def coco_objects(path: Path, with_boxes: bool = True) -> dict[str, Annotation]:
     }
 
 
-def read_voc(root: Path, split: str, with_boxes: bool = False) -> Source:
+def read_voc(root: Path, split: str, with_boxes: bool | None = False) -> Source:
     """Images of a folder with Annotations/, ImageSets/Main/ and JPEGImages/.
 
     Args:
         root (Path): Folder such as VOCdevkit/VOC2007.
         split (str): Name of the list of images in ImageSets/Main, such as trainval.
-        with_boxes (bool): Whether to read the boxes. Defaults to False.
+        with_boxes (bool, optional): Whether to read the boxes; None: those of the images whose
+            objects all have one. Defaults to False.
 
     Returns:
         Source: The images, sorted; those without an object are counted.
@@ -97,9 +103,9 @@ def read_voc(root: Path, split: str, with_boxes: bool = False) -> Source:
     )
 
 
-def _annotation(annotation: VOCAnnotation, with_boxes: bool) -> Annotation:
+def _annotation(annotation: VOCAnnotation, with_boxes: bool | None) -> Annotation:
     labels = {item.name for item in annotation.objects}
-    if not with_boxes:
+    if with_boxes is False or any(item.box is None for item in annotation.objects):
         return Annotation(labels, [])
     boxes = zip(annotation.objects, annotation.boxes().tolist(), strict=True)
     return Annotation(

@@ -1,26 +1,12 @@
 """The config of a prepared data set: a short file that inherits from those of this repository."""
 
-import math
 import os
 from pathlib import Path
 from pprint import pformat
 from string import Template
 
 from wsl_plugins.config_names import PREFIX
-
-SCRATCH = 'none'
-LITE0 = 'efficientnet-lite0'
-OWN_BASE = (SCRATCH, LITE0)  # other weights are those of a ResNet-18
-# base; images seen in training by it (epochs x images); its epochs, which are the fewest
-BASES = {
-    ('detector', None): ('oicr/oicr_r18_voc07-train600.py', 6000, 10),
-    ('detector', LITE0): ('oicr/oicr_lite0_voc07-train600.py', 6000, 10),
-    ('detector', SCRATCH): ('oicr/oicr_demo.py', 2400, 12),
-    ('localizer', None): ('wsol/cam/cam_resnet18_cub27.py', 6750, 10),
-    ('localizer', LITE0): ('wsol/cam/cam_lite0_cub27.py', 6750, 10),
-    ('localizer', SCRATCH): ('wsol/cam/cam_demo.py', 3000, 10),
-}
-MOST_EPOCHS = 100
+from wsl_plugins.datasets.prepare.choices import OWN_BASE, SCRATCH, Choices
 
 HEAD = Template("""\
 # $train training and $test test images of $count classes. The last checkpoint is the one to take:
@@ -30,6 +16,31 @@ _base_ = $base
 data_root = '{{ fileDirname }}/'  # the folder of this file
 classes = $classes
 epochs = $epochs  # at least 2
+""")
+
+# assessment.md says why
+SCALES = Template("""\
+scales = $scales  # shorter sides of the images at the input, in training
+test_scale = $test_scale
+# of the proposals: narrower and lower ones (pixels of the image files) are left out, then those of
+# lowest score
+min_side = $min_side
+max_num = $max_num
+
+train_pipeline = _base_.train_pipeline
+train_pipeline[1].update(min_side=min_side, max_num=max_num)
+train_pipeline[2]['transforms'][0].update(scales=[(2000, side) for side in scales])
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(min_side=min_side, max_num=$test_num)
+test_pipeline[2]['transforms'][0].update(scale=(2000, test_scale))
+tta_pipeline = test_pipeline[:2] + _base_.tta_pipeline[-1:]
+tta_pipeline[-1]['transforms'][0] = [
+    dict(
+        type='wsl_plugins.TransformWithProposals',
+        transforms=[dict(type='Resize', scale=(2000, side), keep_ratio=True)],
+    )
+    for side in $tta_scales
+]
 """)
 
 DETECTOR = Template("""
@@ -43,7 +54,7 @@ train_dataloader = dict(
         ann_file='annotations/train.json',  # image labels, no boxes
         data_prefix=dict(img='images/train/'),
         proposal_file='proposals_train.npz',
-        pipeline=_base_.train_pipeline,
+        pipeline=train_pipeline,
     )
 )
 test_data = dict(
@@ -52,7 +63,7 @@ test_data = dict(
     data_prefix=dict(img='images/test/'),
     proposal_file='proposals_test.npz',
     $test_mode,
-    pipeline=_base_.test_pipeline,
+    pipeline=test_pipeline,
 )
 test_dataloader = dict(dataset=dict(test_data, _delete_=True))
 $evaluation
@@ -106,6 +117,35 @@ param_scheduler = [
     ),
 ]"""
 
+CORLOC = Template("""\
+# CorLoc: the top box of each class on the training images, whose boxes training does not read.
+#   test:   tools/test.py THIS CHECKPOINT
+#   report: tools/report.py work_dirs/$name (CorLoc, error modes, best and worst images)
+_base_ = './$name.py'
+
+work_dir = './work_dirs/$name/corloc'
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(max_num=_base_.max_num)
+test_pipeline[2]['transforms'][0].update(scale=(2000, $scale))
+model = dict(test_cfg=dict(rcnn=dict(score_thr=0.0, max_per_img=-1)))
+test_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='wsl_plugins.WSODCocoDataset',
+        data_root=_base_.data_root,
+        metainfo=dict(classes=_base_.classes),
+        ann_file='annotations/train_boxes.json',
+        data_prefix=dict(img='images/train/'),
+        proposal_file='proposals_train.npz',
+        test_mode=True,
+        pipeline=test_pipeline,
+    )
+)
+test_evaluator = [
+    dict(type='wsl_plugins.CorLocMetric'),
+    dict(type='wsl_plugins.DumpPredictions', out_file_path=work_dir + '/results.pkl', topk=1),
+]
+""")
 LOCALIZER = Template("""
 data = dict(data_root=data_root, data_prefix='images', metadata_root='metadata')
 train_dataloader = dict(dataset=data)
@@ -131,7 +171,7 @@ ACCURACY = """\
 
 
 def config_text(
-    task: str,
+    choices: Choices,
     folder: Path,
     configs: Path,
     classes: list[str],
@@ -142,7 +182,7 @@ def config_text(
     """Text of the config.
 
     Args:
-        task (str): 'detector' (OICR) or 'localizer' (CAM).
+        choices (Choices): Method, input and epochs.
         folder (Path): Where the config will lie, beside the prepared data.
         configs (Path): Folder of the configs of this repository. The base is named by a relative
             path if ``folder`` lies in the repository, by ``wsl_plugins::`` if they are those of an
@@ -154,7 +194,7 @@ def config_text(
             a path or address; or 'none': the small network for generated images, from scratch.
     """
     named = weights in OWN_BASE  # the base has these weights
-    name, seen, fewest = BASES[task, weights if named else None]
+    name = choices.base.config
     base = (configs / name).resolve()
     if configs.resolve().parent.name == '.mim':
         base = PREFIX + name
@@ -166,9 +206,18 @@ def config_text(
         count=len(classes),
         base=repr(str(base)),
         classes=pformat(tuple(classes), width=90, compact=True),
-        epochs=min(max(math.ceil(seen / images[0]), fewest), MOST_EPOCHS),
+        epochs=choices.epochs,
     )
-    if task == 'detector':
+    if choices.method != 'cam':
+        tiles = choices.test_scale // choices.scales[2]
+        text += SCALES.substitute(
+            scales=list(choices.scales),
+            test_scale=choices.test_scale,
+            min_side=choices.min_side,
+            max_num=choices.max_num,
+            test_num=f'{tiles**2} * max_num' if tiles > 1 and choices.max_num else 'max_num',
+            tta_scales=f'[{tiles} * side for side in scales]' if tiles > 1 else 'scales',
+        )
         return text + DETECTOR.substitute(
             test_mode=TEST_BOXES if boxes else TEST_LABELS,
             evaluation=EVALUATION_BOXES if boxes else EVALUATION_LABELS,
@@ -183,3 +232,8 @@ def config_text(
         metrics=BOX_METRICS * boxes + ACCURACY,
         backbone='' if named else f'\n    backbone=dict(init_cfg={pretrained}),\n    ',
     )
+
+
+def corloc_text(name: str, choices: Choices) -> str:
+    """Text of the config that measures CorLoc; ``name`` is that of the detector's config."""
+    return CORLOC.substitute(name=name, scale=choices.scales[2])

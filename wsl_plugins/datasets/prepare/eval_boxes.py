@@ -9,13 +9,18 @@ from wsl_plugins.datasets.prepare.source import Source
 from wsl_plugins.files.annotated_boxes import fit_boxes
 
 
-def attach_boxes(source: Source, objects: dict[str, Annotation]) -> None:
+def attach_boxes(source: Source, objects: dict[str, Annotation], needed: bool = True) -> None:
     """Give images the boxes of a COCO file, by ``file_name``; other images of it are not used.
+
+    Args:
+        source (Source): The images.
+        objects (dict[str, Annotation]): By ``file_name``.
+        needed (bool): Whether there must be boxes of one of them. Defaults to True.
 
     Raises:
         ValueError: The file has none of the images.
     """
-    if source.images and not any(image.image_id in objects for image in source.images):
+    if needed and source.images and not any(image.image_id in objects for image in source.images):
         here, there = next(iter(objects), None), source.images[0].image_id
         raise ValueError(
             f'boxes for evaluation: their file has none of the {len(source.images)} images such as '
@@ -26,22 +31,26 @@ def attach_boxes(source: Source, objects: dict[str, Annotation]) -> None:
     source.images = [image.with_(boxes=tuple(own.boxes), size=own.size) for image, own in found]
 
 
-def keep_boxes(source: Source, classes: list[str], own_class: bool) -> None:
-    """Clip the boxes of test images, and leave out and count what cannot be evaluated.
+def keep_boxes(source: Source, classes: list[str], own_class: bool, needed: bool = True) -> None:
+    """Clip the boxes of images, and leave out and count what cannot be evaluated.
 
     Left out are boxes of other classes and without a pixel in their image, and images without any
     box that counts. Boxes that were clipped are counted in ``noted``.
 
     Args:
-        source (Source): Test images with their sizes.
+        source (Source): Images with their sizes.
         classes (list[str]): Names of the classes.
         own_class (bool): Whether only boxes of the image's label count, and no crowds (localizer).
+        needed (bool): Whether images without a box are left out (test images); if not, they stay.
+            Defaults to True.
 
     Raises:
         ValueError: A box is not finite, boxes are no pixels of their images
             (:func:`wsl_plugins.files.annotated_boxes.fit_boxes`), or no image has one.
     """
     rows = [(image, box) for image in source.images for box in image.boxes]
+    if not rows and not needed:
+        return
     fitted = fit_boxes(
         np.array([box.xyxy for _, box in rows]),
         np.array([image.size for image, _ in rows]),
@@ -59,6 +68,8 @@ def keep_boxes(source: Source, classes: list[str], own_class: bool) -> None:
                 boxes.append(box._replace(xyxy=tuple(corners)))
         if any(not box.crowd for box in boxes):
             kept.append(image.with_(boxes=tuple(boxes)))
+        elif not needed:
+            kept.append(image.with_(boxes=()))
         else:
             lost['test images without a box'] += 1
     if not kept:

@@ -1,8 +1,12 @@
 """What to prepare and where, and the folder that it is written to."""
 
+import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+from wsl_plugins.datasets.prepare.assessment import JSON, MARKDOWN
+from wsl_plugins.files.text import read_json
 
 TASKS = ('detector', 'localizer')
 SPLITS = ('train', 'test')
@@ -26,7 +30,10 @@ class Plan:
         max_side_input (int): Proposals of larger images are computed on a copy reduced to this
             longer side, pixels. Defaults to 500.
         workers (int, optional): Processes. Defaults to None: one per core.
-        force (bool): Replace what was prepared in ``out``. Defaults to False.
+        force (bool): Replace what was prepared in ``out``, proposals too. Defaults to False.
+        tiles (int): Training images are cut into as many rows and columns
+            (:mod:`wsl_plugins.datasets.prepare.tiles`). Defaults to 1: they stay whole.
+        method (str, optional): 'oicr' or 'mist'. Defaults to None: as the images ask for.
     """
 
     task: str
@@ -39,17 +46,37 @@ class Plan:
     max_side_input: int = 500
     workers: int | None = None
     force: bool = False
+    tiles: int = 1
+    method: str | None = None
 
     @property
     def config(self) -> Path:
         """The config to write."""
         return self.out / f'{self.out.resolve().name}_{self.task}.py'
 
+    @property
+    def corloc_config(self) -> Path:
+        """The config that measures CorLoc."""
+        return self.config.with_name(f'{self.config.stem}_corloc.py')
+
+    def check(self) -> None:
+        """Raise ValueError for options that do not go together."""
+        if self.task not in TASKS:
+            raise ValueError(f'task must be one of {", ".join(TASKS)}, got {self.task!r}')
+        if self.tiles < 1:
+            raise ValueError(f'--tiles must be at least 1, got {self.tiles}')
+        if self.tiles > 1 and not self.boxes:
+            raise ValueError('--tiles needs --eval-boxes: a tile gets its labels from boxes')
+        for option, given in (('--tiles', self.tiles > 1), ('--method', self.method is not None)):
+            if given and self.task == 'localizer':
+                raise ValueError(f'{option} goes with --task detector')
+
 
 def _parts(plan: Plan) -> list[str]:
     """Names of all that may be written to ``out``, but for the config."""
     proposals = [f'proposals_{split}.npz{end}' for split in SPLITS for end in ('', '.parts')]
-    return ['images', 'annotations', 'metadata', *proposals]
+    corloc = [f'{path.stem}_corloc.py' for path in _configs(plan)]
+    return ['images', 'annotations', 'metadata', *proposals, *corloc, JSON, MARKDOWN]
 
 
 def check_target(plan: Plan) -> None:
@@ -71,7 +98,23 @@ def check_target(plan: Plan) -> None:
             f'{plan.out} holds {other[0]!r}, which this tool has not written; choose another folder'
         )
     if names & done and not plan.force:
-        raise FileExistsError(f'{plan.out} is prepared; choose another folder or use --force')
+        written = _written(plan.out / JSON)
+        for path in _configs(plan):
+            if path.exists() and written.get(path.name) != sha256(path.read_bytes()):
+                raise FileExistsError(
+                    f'{path} is not as this tool wrote it: move it to another folder, or use '
+                    '--force, which makes everything again'
+                )
+
+
+def _written(path: Path) -> dict[str, str]:
+    """Configs that an earlier call wrote, and their SHA-256."""
+    return read_json(path).get('written', {}) if path.is_file() else {}
+
+
+def sha256(content: bytes) -> str:
+    """Of a file that this tool writes."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _configs(plan: Plan) -> list[Path]:
@@ -85,11 +128,11 @@ def is_prepared(plan: Plan) -> bool:
 
 
 def clear(plan: Plan) -> None:
-    """Remove what an earlier call wrote; without a config, keep its proposals."""
+    """Remove what an earlier call wrote, but for proposals unless they are to be replaced."""
     prepared = is_prepared(plan)
     for path in _configs(plan):
         path.unlink(missing_ok=True)
-    remove(plan, proposals=prepared)
+    remove(plan, proposals=prepared and plan.force)
     plan.out.mkdir(parents=True, exist_ok=True)
 
 

@@ -54,19 +54,21 @@ def one_label_only(source: Source) -> None:
     source.images = kept
 
 
-def check_splits(train: list[LabelledImage], test: list[LabelledImage]) -> list[str]:
+def check_splits(training: Source, testing: Source) -> list[str]:
     """Names of the classes, sorted: those of the training images.
 
     Raises:
         ValueError: There are fewer than two classes, a test image has another one, an image is in
             both lists, a name has several lines, or two differ in small and capital letters alone.
     """
+    train, test = training.images, testing.images
+    lost = ', '.join(f'{count} {what}' for what, count in training.left_out.items())
     counts = Counter(name for image in train for name in image.labels)
     classes = sorted(counts)
     if len(classes) < 2:
         raise ValueError(
             f'at least two classes are needed in training, got {classes}: what tells them apart is '
-            'all that image labels can teach'
+            'all that image labels can teach' + (f' (left out before: {lost})' if lost else '')
         )
     files = {image.path.resolve() for image in train}
     problems = [f'the name of class {name!r} has several lines' for name in classes if '\n' in name]
@@ -74,7 +76,10 @@ def check_splits(train: list[LabelledImage], test: list[LabelledImage]) -> list[
     for image in test:
         unknown = sorted(set(image.labels) - counts.keys())
         if unknown:
-            problems.append(f'test image {image.image_id!r}: no training image has {unknown[0]!r}')
+            problems.append(
+                f'test image {image.image_id!r}: no training image has {unknown[0]!r}'
+                + (f' (left out before: {lost})' if lost else '')
+            )
         if image.path.resolve() in files:
             problems.append(f'test image {image.image_id!r} is a training image too')
     raise_problems('training and test images', problems)

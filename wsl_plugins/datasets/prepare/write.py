@@ -1,15 +1,32 @@
 """From images with labels to a folder that trains."""
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
-import numpy as np
+from mmengine.device import get_device
 
 from wsl_plugins.checkpoints.packaged import packaged_file
-from wsl_plugins.datasets.prepare.config import LITE0, OWN_BASE, config_text
+from wsl_plugins.datasets.prepare.assess import (
+    Labels,
+    fewest_proposals,
+    fitting,
+    guesses,
+    objectness,
+    verdict,
+)
+from wsl_plugins.datasets.prepare.assessment import (
+    Assessment,
+    advice_of,
+    findings_of,
+    table_of,
+    time_text,
+)
+from wsl_plugins.datasets.prepare.choices import LITE0, OWN_BASE, Choices, choose, with_fewer
+from wsl_plugins.datasets.prepare.config import config_text, corloc_text
 from wsl_plugins.datasets.prepare.eval_boxes import keep_boxes
 from wsl_plugins.datasets.prepare.images import link_images, name_images, read_sizes
 from wsl_plugins.datasets.prepare.layout import (
@@ -19,21 +36,23 @@ from wsl_plugins.datasets.prepare.layout import (
 )
 from wsl_plugins.datasets.prepare.plan import (
     SPLITS,
-    TASKS,
     Plan,
     check_target,
     clear,
     is_prepared,
     remove,
+    sha256,
 )
 from wsl_plugins.datasets.prepare.source import LabelledImage, Source
 from wsl_plugins.datasets.prepare.split import check_splits, one_label_only, split_images
+from wsl_plugins.datasets.prepare.tiles import cut_source, write_tiles
+from wsl_plugins.datasets.prepare.timing import seconds_per_epoch
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.images import read_pixels
 from wsl_plugins.files.listed_images import UNSIZED
 from wsl_plugins.files.writing import atomic_write
-from wsl_plugins.proposals.generate import generate
+from wsl_plugins.proposals.generate import check_made, generate
 from wsl_plugins.proposals.recipe import DEFAULT, Recipe, propose
-from wsl_plugins.proposals.statistics import recall
 
 
 @dataclass
@@ -43,42 +62,50 @@ class Prepared:
     Attributes:
         classes (dict[str, tuple[int, int]]): Training and test images of each class.
         images (tuple[int, int]): Training and test images.
+        assessment (Assessment): What to expect and what to do.
         proposals (int): Boxes of the proposals, 0 for a localizer.
         without (tuple[int, int]): Training and test images without a proposal.
-        recall (dict[float, float]): Share of the objects of the test images that a proposal covers
-            with at least that IoU; empty if no boxes are given, and for a localizer.
+        corloc (bool): Whether a config measures CorLoc: training images have boxes.
         left_out (Counter): What was left out, and how often.
         noted (Counter): What else was seen in the annotations, and how often.
     """
 
     classes: dict[str, tuple[int, int]]
     images: tuple[int, int]
+    assessment: Assessment
     proposals: int = 0
     without: tuple[int, int] = (0, 0)
-    recall: dict[float, float] = field(default_factory=dict)
+    corloc: bool = False
     left_out: Counter = field(default_factory=Counter)
     noted: Counter = field(default_factory=Counter)
 
 
-def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
-    """Write images (symbolic links), annotations, proposals (detector) and, last, the config.
+def prepare(
+    train: Source, test: Source | None, plan: Plan, tell: Callable[[str], None] = lambda line: None
+) -> Prepared:
+    """Write images (symbolic links; tiles are files), annotations, proposals (detector), the
+    assessment and, last, the config.
 
-    No box of a training image is written, whatever the sources know. If it is interrupted, the same
-    call continues with the proposals.
+    No training reads a box, whatever the sources know: boxes of training images lie in a file of
+    their own, which the config of CorLoc reads. The same call continues what was interrupted, and
+    proposals of the same images and settings are kept: other weights, say, need no new ones.
 
     Args:
         train (Source): Training images, or all images if ``test`` is None.
         test (Source, optional): Test images.
         plan (Plan): See there.
+        tell (Callable): Gets the first line of the assessment as soon as it is known.
 
     Returns:
         Prepared: Counts.
 
     Raises:
-        FileExistsError: ``out`` holds something else, or a prepared data set without ``force``.
+        FileExistsError: ``out`` holds something else, or a config that was changed, without
+            ``force``.
         FileNotFoundError: There is no such file of weights, or their package is not installed.
         ValueError: Images, labels, boxes, numbers or the name of ``out`` are wrong; or no training
-            image has a proposal, and then ``out`` is as before.
+            image has a proposal, or ``out`` has proposals of other images, and then ``out`` is as
+            before.
 
     Example:
         >>> from wsl_plugins.datasets.prepare.csv_labels import read_csv
@@ -87,14 +114,13 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
         >>> prepare(train, None, plan).images
         (48, 12)
     """
-    if plan.task not in TASKS:
-        raise ValueError(f'task must be one of {", ".join(TASKS)}, got {plan.task!r}')
+    plan.check()
     weights = _weights(plan.weights)
     recipe = replace(DEFAULT, max_side_input=plan.max_side_input)
     check_target(plan)
-    sources = [source for source in (train, test) if source is not None]
-    if plan.task == 'localizer':
-        for source in sources:
+    detector = plan.task == 'detector'
+    if not detector:
+        for source in (train, test) if test else (train,):
             one_label_only(source)
     if test is None:
         train.images, images = split_images(train.images, plan.test_fraction, plan.seed)
@@ -102,62 +128,147 @@ def prepare(train: Source, test: Source | None, plan: Plan) -> Prepared:
     if not test.images:
         lost = ', '.join(f'{count} {what}' for what, count in test.left_out.items())
         raise ValueError(f'no test image has a label; left out: {lost or "none"}')
-    classes = check_splits(train.images, test.images)
-    train.images = [image.with_(boxes=(), size=None) for image in train.images]
-    if not plan.boxes:
-        test.images = [image.with_(boxes=(), size=None) for image in test.images]
-    if unsized := sum(image.size is None for image in test.images if image.boxes):
-        test.noted[UNSIZED] = unsized
+    classes = check_splits(train, test)
     for source in (train, test):
+        if not plan.boxes:
+            source.images = [image.with_(boxes=(), size=None) for image in source.images]
+        elif unsized := sum(image.size is None for image in source.images if image.boxes):
+            source.noted[UNSIZED] = unsized
         source.images = read_sizes(source.images, plan.workers)
     if plan.boxes:
-        keep_boxes(test, classes, own_class=plan.task == 'localizer')
+        keep_boxes(test, classes, own_class=not detector)
+        keep_boxes(train, classes, own_class=not detector, needed=False)
+    tiles = []
+    if plan.tiles > 1:
+        tiles = cut_source(train, plan.tiles, plan.out / 'images' / 'train')
+        classes = check_splits(train, test)
     named = {split: name_images(s.images) for split, s in zip(SPLITS, (train, test), strict=True)}
-    if plan.task == 'localizer':
+    if not detector:
         check_metadata_names(plan.out / 'metadata', named)
     elif is_prepared(plan):
-        _check_proposals(train.images, recipe)
+        _check_kept(named, recipe, plan)
+        if not tiles:
+            _check_proposals(train.images, recipe)
+    labels = Labels.of(train.images, classes)
+    # boxes of whole images tell nothing of tiles
+    known = [i for s in ((train,) if tiles else (train, test)) for i in s.images if i.boxes]
+    fits, why = fitting(labels, known)
+    first = verdict(labels, fits)
+    tell(first)
 
     clear(plan)
+    write_tiles(tiles)
     for split, images in named.items():
-        link_images(images, plan.out / 'images' / split)
-    boxes, without, covered = 0, dict.fromkeys(SPLITS, 0), dict[float, float]()
-    if plan.task == 'localizer':
-        write_metadata(plan.out / 'metadata', named, classes)
-    else:
+        if not (tiles and split == 'train'):
+            link_images(images, plan.out / 'images' / split)
+    found: dict[str, ProposalFile] = {}
+    if detector:
+        _write_annotations(plan.out / 'annotations', named, classes)
         for split, images in named.items():
-            write_annotations(plan.out / 'annotations' / f'{split}.json', images, classes)
-        for split, images in named.items():
-            paths = {Path(name).stem: image.path for name, image in images.items()}
             file = plan.out / f'proposals_{split}.npz'
-            made = generate(paths, recipe, file, plan.workers)
-            boxes, without[split] = boxes + len(made.boxes), int((made.counts == 0).sum())
-            if split == 'test' and plan.boxes:
-                covered = recall(made, {Path(n).stem: _objects(i) for n, i in images.items()})
-            if split == 'train' and not boxes:
+            found[split] = generate(_paths(images), recipe, file, plan.workers)
+            if split == 'train' and not found[split].counts.sum():
                 remove(plan, proposals=True)
                 with suppress(OSError):  # a link to a folder stays
                     plan.out.rmdir()
                 raise ValueError(_no_proposals(train.images))
+    else:
+        bare = {name: image.with_(boxes=()) for name, image in named['train'].items()}
+        write_metadata(plan.out / 'metadata', {**named, 'train': bare}, classes)
+
+    choices = choose(train.images, weights, detector, plan.method, plan.tiles, known)
+    boxed = {
+        split: {Path(name).stem: image for name, image in images.items() if image.boxes}
+        for split, images in named.items()
+        if not (tiles and split == 'test')
+    }
+    by_name = {
+        name: (image, found.get(split))
+        for split, own in boxed.items()
+        for name, image in own.items()
+    }
+    choices = with_fewer(choices, fewest_proposals(by_name, classes, choices))
+    objects = objectness(by_name, classes, choices)
+    corloc = guesses(boxed['train'], found['train']) if found and boxed['train'] else {}
+    assessment = Assessment(
+        first,
+        f'{fits}: {why}',
+        *table_of(labels, objects),
+        findings_of(labels, objects, corloc, choices),
+        list(choices.reasons),
+        advice_of(labels, fits, plan.task, plan.tiles, known, classes),
+    )
     counts = len(train.images), len(test.images)
-    text = config_text(plan.task, plan.out, plan.configs, classes, counts, plan.boxes, weights)
-    with atomic_write(plan.config) as file:
-        file.write(text.encode())
-    found = [Counter(n for image in s.images for n in image.labels) for s in (train, test)]
+    _write_configs(plan, choices, assessment, classes, counts, weights, bool(corloc))
+    numbers = [Counter(n for image in s.images for n in image.labels) for s in (train, test)]
+    without = [int((found[split].counts == 0).sum()) if found else 0 for split in SPLITS]
     return Prepared(
-        {name: (found[0][name], found[1][name]) for name in classes},
+        {name: (numbers[0][name], numbers[1][name]) for name in classes},
         counts,
-        boxes,
-        (without['train'], without['test']),
-        covered,
+        assessment,
+        sum(int(proposals.counts.sum()) for proposals in found.values()),
+        (without[0], without[1]),
+        bool(corloc),
         train.left_out + test.left_out,
         train.noted + test.noted,
     )
 
 
-def _objects(image: LabelledImage) -> np.ndarray:
-    """(G, 4) boxes of an image without its crowds."""
-    return np.array([box.xyxy for box in image.boxes if not box.crowd]).reshape(-1, 4)
+def _paths(images: dict[str, LabelledImage]) -> dict[str, Path]:
+    """Name without suffix, as proposals are found by, to the file."""
+    return {Path(name).stem: image.path for name, image in images.items()}
+
+
+def _write_annotations(
+    folder: Path, named: dict[str, dict[str, LabelledImage]], classes: list[str]
+) -> None:
+    """COCO annotations; those of training have no boxes, which lie in a file of their own."""
+    bare = {name: image.with_(boxes=()) for name, image in named['train'].items()}
+    boxed = {name: image for name, image in named['train'].items() if image.boxes}
+    write_annotations(folder / 'train.json', bare, classes)
+    write_annotations(folder / 'test.json', named['test'], classes)
+    if boxed:
+        write_annotations(folder / 'train_boxes.json', boxed, classes)
+
+
+def _write_configs(
+    plan: Plan,
+    choices: Choices,
+    assessment: Assessment,
+    classes: list[str],
+    counts: tuple[int, int],
+    weights: str,
+    corloc: bool,
+) -> None:
+    """Write the configs and the assessment, which gets the time of an epoch at the end."""
+    text = config_text(choices, plan.out, plan.configs, classes, counts, plan.boxes, weights)
+    assessment.written[plan.config.name] = sha256(text.encode())
+    assessment.write(plan.out)
+    if corloc:
+        with atomic_write(plan.corloc_config) as file:
+            file.write(corloc_text(plan.config.stem, choices).encode())
+    with atomic_write(plan.config) as file:
+        file.write(text.encode())
+    try:
+        seconds = seconds_per_epoch(plan.config)
+    except (RuntimeError, MemoryError) as error:
+        assessment.time = f'not measured: {str(error).splitlines()[0]}'
+    else:
+        assessment.time = time_text(seconds, choices.epochs, get_device())
+    assessment.write(plan.out)
+
+
+def _check_kept(named: dict[str, dict[str, LabelledImage]], recipe: Recipe, plan: Plan) -> None:
+    """Raise ValueError if there are proposals that are not of these images and this recipe."""
+    for split, images in named.items():
+        try:
+            if not plan.force:
+                check_made(_paths(images), recipe, plan.out / f'proposals_{split}.npz')
+        except (ValueError, FileNotFoundError) as error:
+            raise ValueError(
+                f'{plan.out} has proposals of other images or settings: choose another folder or '
+                f'use --force, which makes them again ({error})'
+            ) from error
 
 
 def _check_proposals(images: list[LabelledImage], recipe: Recipe) -> None:

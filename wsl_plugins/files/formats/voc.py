@@ -39,12 +39,13 @@ class VOCAnnotation(NamedTuple):
         return corners + np.array([0, 0, 1, 1]) - first
 
 
-def read_voc(path: str | os.PathLike, with_boxes: bool = True) -> VOCAnnotation:
+def read_voc(path: str | os.PathLike, with_boxes: bool | None = True) -> VOCAnnotation:
     """One annotation.
 
     Args:
         path: The XML file.
-        with_boxes: Whether every object needs a box. Default; if not, boxes are not looked at.
+        with_boxes: Whether every object needs a box. Default; False: boxes are not looked at;
+            None: an object may lack one.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -64,7 +65,7 @@ def read_voc(path: str | os.PathLike, with_boxes: bool = True) -> VOCAnnotation:
 
 
 def read_voc_split(
-    root: str | os.PathLike, split: str, with_boxes: bool = True
+    root: str | os.PathLike, split: str, with_boxes: bool | None = True
 ) -> dict[str, VOCAnnotation]:
     """Annotations of the images of a list, in its order, by id (:func:`read_voc_list`).
 
@@ -93,13 +94,13 @@ def size_of(root: ElementTree.Element) -> tuple[int, int] | None:
     return (size[0], size[1]) if all(size) else None
 
 
-def objects_of(root: ElementTree.Element, with_boxes: bool = True) -> list[VOCObject]:
+def objects_of(root: ElementTree.Element, with_boxes: bool | None = True) -> list[VOCObject]:
     """Objects of an annotation, see :func:`read_voc`."""
     nodes = enumerate(root.iterfind('object'), 1)
     return [_object(node, f'object {number}', with_boxes) for number, node in nodes]
 
 
-def _object(node: ElementTree.Element, which: str, with_boxes: bool) -> VOCObject:
+def _object(node: ElementTree.Element, which: str, with_boxes: bool | None) -> VOCObject:
     name = (node.findtext('name') or '').strip()
     if not name:
         raise ValueError(f'{which} has no name')
@@ -107,7 +108,7 @@ def _object(node: ElementTree.Element, which: str, with_boxes: bool) -> VOCObjec
     if difficult not in ('0', '1'):
         raise ValueError(f'{which} ({name}): difficult must be 0 or 1, got {short(difficult)}')
     box = None
-    if with_boxes:
+    if with_boxes or (with_boxes is None and node.find('bndbox') is not None):
         if node.find('bndbox') is None:
             raise ValueError(f'{which} ({name}) has no bndbox')
         x0, y0, x1, y1 = (

@@ -1,0 +1,196 @@
+"""Method, input scales, least side of a proposal and epochs, as the images ask for."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from wsl_plugins.datasets.prepare.source import LabelledImage
+
+METHODS = ('oicr', 'mist')
+MANY = 3  # objects of a class in an image, on average, from which on MIST is chosen
+MOST_EPOCHS = 100
+SCRATCH = 'none'
+LITE0 = 'efficientnet-lite0'
+OWN_BASE = (SCRATCH, LITE0)  # other weights are those of a ResNet-18
+
+
+class Base(NamedTuple):
+    """A config to inherit from.
+
+    Attributes:
+        config (str): Its name.
+        seen (int): Images that its training sees: epochs x images.
+        epochs (int): Its epochs, the fewest.
+        scale (int): Shorter side of its test images; those of training are 0.7 to 1.15 of it.
+        most (int): The largest such scale that is chosen.
+        object_side (int): Least side of an object at the input, in pixels, that it can use.
+        cell (int): Pixels of the input per cell of its features.
+    """
+
+    config: str
+    seen: int
+    epochs: int
+    scale: int = 0
+    most: int = 0
+    object_side: int = 0
+    cell: int = 0
+
+
+# by method and weights; None: those of a ResNet-18
+BASES = {
+    ('oicr', None): Base('oicr/oicr_r18_voc07-train600.py', 6000, 10, 320, 512, 24, 16),
+    ('oicr', LITE0): Base('oicr/oicr_lite0_voc07-train600.py', 6000, 10, 320, 512, 24, 16),
+    ('oicr', SCRATCH): Base('oicr/oicr_demo.py', 2400, 12, 128, 320, 16, 4),
+    ('mist', None): Base('mist/mist_r18_voc07-train600_no-drop.py', 6000, 10, 320, 512, 24, 16),
+    ('mist', LITE0): Base('mist/mist_lite0_voc07-train600_no-drop.py', 6000, 10, 320, 512, 24, 16),
+    ('mist', SCRATCH): Base('mist/mist_demo_no-drop.py', 2400, 12, 128, 320, 16, 4),
+    ('cam', None): Base('wsol/cam/cam_resnet18_cub27.py', 6750, 10),
+    ('cam', LITE0): Base('wsol/cam/cam_lite0_cub27.py', 6750, 10),
+    ('cam', SCRATCH): Base('wsol/cam/cam_demo.py', 3000, 10),
+}
+
+
+class Choices(NamedTuple):
+    """What the config says, and why.
+
+    Attributes:
+        method (str): 'oicr', 'mist' or 'cam'.
+        base (Base): The config to inherit from.
+        epochs (int): Epochs.
+        scales (tuple[int, ...]): Shorter sides of the training images at the input, in pixels.
+        test_scale (int): That of the test images.
+        min_side (int): Narrower and lower proposals are left out, pixels of the image files.
+        max_num (int, optional): Proposals of a training image, those of highest score.
+        reasons (list[str]): One line for each choice.
+    """
+
+    method: str
+    base: Base
+    epochs: int
+    scales: tuple[int, ...] = ()
+    test_scale: int = 0
+    min_side: int = 0
+    reasons: Sequence[str] = ()
+    max_num: int | None = None
+
+
+def choose(
+    images: Sequence[LabelledImage],
+    weights: str,
+    detector: bool = True,
+    method: str | None = None,
+    tiles: int = 1,
+    known: Sequence[LabelledImage] = (),
+) -> Choices:
+    """Choose for the training images.
+
+    Args:
+        images (Sequence[LabelledImage]): Training images with their sizes; tiles, if they are some.
+        weights (str): 'efficientnet-lite0', 'none': the small network for generated images, from
+            scratch; or the weights of a ResNet-18.
+        detector (bool): Whether a detector is trained. Defaults to True.
+        method (str, optional): One of :data:`METHODS`. Defaults to None: chosen.
+        tiles (int): An image was cut into as many squared; whole images test, at a scale as many
+            times as large. Defaults to 1.
+        known (Sequence[LabelledImage]): Images of the same kind with boxes, to see how large and
+            how many objects are. Defaults to (): not known.
+
+    Example:
+        >>> image = LabelledImage('a.jpg', Path('a.jpg'), ('owl',), size=(640, 480))
+        >>> choose([image] * 300, LITE0)[3:6]
+        ((224, 272, 320, 368), 320, 24)
+    """
+    own = weights if weights in OWN_BASE else None
+    if not detector:
+        base = BASES['cam', own]
+        return Choices('cam', base, _epochs(base, len(images)), reasons=[_why(base, len(images))])
+    short = float(np.median([min(image.size) for image in images if image.size]))
+    reasons = []
+    if method is None:
+        method, reason = _method(known)
+        reasons.append(reason)
+    else:
+        reasons.append(f'{method.upper()}: asked for')
+    base = BASES[method, own]
+    sides = [side for image in known for side in _sides(image)]
+    scale, cell = base.scale, math.ceil(base.cell * short / base.scale)
+    if sides:
+        small = np.percentile(sides, 10)
+        scale = base.object_side / small * short
+        scale = int(np.clip(math.ceil(scale / 32) * 32, base.scale, base.most))
+        min_side = max(1, math.floor(0.75 * small))
+        reasons += [
+            f'input of {scale} pixels (shorter side; the images have {short:.0f}): a tenth of the '
+            f'objects are under {small:.0f} pixels, {small * scale / short:.0f} at the input; '
+            f'{base.object_side} are wanted there, and {base.most} is the largest input',
+            f'proposals from {min_side} pixels on: three quarters of that',
+        ]
+    else:
+        min_side = cell
+        reasons += [
+            f'input of {scale} pixels (shorter side; the images have {short:.0f}): that of the '
+            f'config {base.config}, as no boxes tell how large the objects are',
+            f'proposals from {min_side} pixels on: a cell of the features at the input',
+        ]
+    scales = tuple(round(part * scale / 16) * 16 for part in (0.7, 0.85, 1, 1.15))
+    if tiles > 1:
+        reasons.append(
+            f'whole images test at {tiles} x {scale} pixels, objects as large as in tiles'
+        )
+    reasons.append(_why(base, len(images)))
+    epochs = _epochs(base, len(images))
+    return Choices(method, base, epochs, scales, tiles * scale, min_side, reasons)
+
+
+def with_fewer(choices: Choices, number: int | None) -> Choices:
+    """The choices with the ``number`` best proposals of an image, or as they are."""
+    if number is None:
+        return choices
+    reason = (
+        f'the {number} best proposals of an image: they find as many objects as all of them '
+        '(within 2 %), and fewer lie on parts of one'
+    )
+    return choices._replace(max_num=number, reasons=[*choices.reasons, reason])
+
+
+def objects_per_image(known: Sequence[LabelledImage]) -> dict[str, float]:
+    """Mean number of objects of a class in the images that have it; crowds do not count."""
+    counts = [Counter(box.name for box in image.boxes if not box.crowd) for image in known]
+    names = sorted({name for count in counts for name in count})
+    return {
+        name: float(np.mean([count[name] for count in counts if name in count])) for name in names
+    }
+
+
+def _method(known: Sequence[LabelledImage]) -> tuple[str, str]:
+    means = objects_per_image(known)
+    if not means:
+        return 'oicr', (
+            'OICR: no boxes tell how many objects a class has in an image; if many '
+            f'({MANY} and more), --method mist'
+        )
+    name = max(means, key=means.__getitem__)
+    mean = f'{name!r} has {means[name]:.1f} objects in an image that has it'
+    if means[name] >= MANY:
+        return 'mist', f'MIST: {mean}, and OICR teaches one of them'
+    return 'oicr', f'OICR: even {mean}, and MIST is for {MANY} and more'
+
+
+def _sides(image: LabelledImage) -> list[float]:
+    """Shorter side of every object."""
+    return [min(x2 - x1, y2 - y1) for _, (x1, y1, x2, y2), crowd in image.boxes if not crowd]
+
+
+def _epochs(base: Base, images: int) -> int:
+    return min(max(math.ceil(base.seen / images), base.epochs), MOST_EPOCHS)
+
+
+def _why(base: Base, images: int) -> str:
+    epochs = _epochs(base, images)
+    return (
+        f'{epochs} epochs of {images} images: {epochs * images:,} images are seen, {base.seen:,} '
+        f'by the training of {base.config}; at least {base.epochs} epochs, at most {MOST_EPOCHS}'
+    )

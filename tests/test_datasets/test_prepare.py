@@ -230,16 +230,16 @@ def test_split_takes_the_same_part_of_every_class():
 
 def test_checks_of_splits():
     train = [image('1.jpg', 'owl'), image('2.jpg', 'emu', 'owl')]
-    assert check_splits(train, [image('3.jpg', 'owl')]) == ['emu', 'owl']
+    assert check_splits(Source(train), Source([image('3.jpg', 'owl')])) == ['emu', 'owl']
     with pytest.raises(ValueError, match=r"at least two classes are needed .*got \['owl'\]"):
-        check_splits(train[:1], [])
+        check_splits(Source(train[:1]), Source())
     bad = [image('1.jpg', 'owl'), image('4.jpg', 'kiwi')]
     with pytest.raises(
         ValueError, match="2 problems: .*'1.jpg' is a training .*'4.jpg': no .* 'kiwi'"
     ):
-        check_splits(train, bad)
+        check_splits(Source(train), Source(bad))
     with pytest.raises(ValueError, match=r"class 'a\\nb' has several lines"):
-        check_splits([*train, image('5.jpg', 'a\nb')], [])
+        check_splits(Source([*train, image('5.jpg', 'a\nb')]), Source())
     source = Source(train)
     one_label_only(source)
     assert source.images == train[:1] and source.left_out == {'images of several classes': 1}

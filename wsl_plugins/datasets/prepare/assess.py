@@ -192,7 +192,7 @@ def guesses(images: Mapping[str, LabelledImage], proposals: ProposalFile) -> dic
 
 
 def tiles_for(known: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[int, float] | None:
-    """The fewest tiles a side that leave every class out of a fifth of them, and the least such part.
+    """The fewest tiles a side of which a fifth lack each class, and the least such part.
 
     None if 2 to 4 do not do, or a tenth of the objects would be longer than three quarters of the
     shorter side of a tile.

@@ -12,6 +12,7 @@ from .detections import Comparison, compare, error_mode_table, guess_table
 from .detections import draw as draw_boxes
 from .logs import Folder, read_folders
 from .pictures import Picture, embed, embed_files, embed_png, picture_folders
+from .prepared import assessments, results_of_corloc
 from .tables import Table, number
 from .template import render
 
@@ -27,12 +28,14 @@ def build_report(
     """The page about trainings and tests in a folder, of detectors, localizers and regressors.
 
     It shows what is there: metrics, tables per class that the logs hold, curves, configs and the
-    pictures below ``work_dir``; with ``results`` also error modes and the best and worst images.
+    pictures below ``work_dir``; with ``results`` also error modes and the best and worst images; of
+    data that ``tools/prepare_dataset.py`` prepared its assessment.
     What is not there is named at its end. The page needs no other file and no network.
 
     Args:
         work_dir (Path): Folder of ``tools/train.py`` or ``tools/test.py``, or one above several.
-        results (str, optional): Pickle of ``tools/test.py --out`` of a detector. Defaults to None.
+        results (str, optional): Pickle of ``tools/test.py --out`` of a detector. Defaults to None:
+            that of the CorLoc config of a prepared data set, if it was tested.
         config (str, optional): Config of that test run. Defaults to None.
         pictures (Sequence[Path]): More folders of pictures, such as those of
             ``tools/visualize.py`` and ``tools/infer.py``. Defaults to ().
@@ -59,12 +62,18 @@ def build_report(
     notes: list[str] = []
     folders = read_folders(work_dir, notes)
     compared = compare(results, config, data_root) if results and config else None
+    if compared is None and (corloc := results_of_corloc(work_dir)) is not None:
+        try:
+            compared = compare(*corloc)
+        except (ValueError, OSError) as error:
+            notes.append(f'error modes, best and worst images: {error}')
     ious = {Path(image.path).stem: image.iou for image in compared.images} if compared else {}
     guesses = [guess_table(compared)] if compared and compared.guesses else []
     best, worst = _extremes(compared, max(num // 2, 1)) if compared else ([], [])
     content = dict(
         title=work_dir.resolve().name,
         runs=_runs(folders),
+        prepared=assessments(folders, notes),
         metrics=[*guesses, *(table for folder in folders for table in _metrics(folder))],
         per_class=[
             table._replace(title=f'{folder.name}: {table.title}')

@@ -111,6 +111,21 @@ _PAGE = """<!DOCTYPE html>
 {% endmacro %}
 <h1>{{ title }}</h1>
 {{ table(runs) }}
+{% for data in prepared %}
+<h2>Data</h2>
+<p><strong>{{ data.verdict }}</strong></p>
+{{ table(data.table) }}
+{% for heading, lines in data.lists.items() if lines %}
+<h3>{{ heading }}</h3>
+<ul>
+{% for line in lines %}
+<li>{{ line }}</li>
+{% endfor %}
+</ul>
+{% endfor %}
+<p class="note">By tools/prepare_dataset.py, of {{ data.folder }}. Sides are pixels of the image
+files, medians of the shorter side; recall and CorLoc are percent.</p>
+{% endfor %}
 {% if metrics %}
 <h2>Metrics</h2>
 {% for content in metrics %}

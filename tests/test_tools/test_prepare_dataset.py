@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 
 from wsl_plugins.checkpoints import packaged
 from wsl_plugins.datasets.prepare import write
+from wsl_plugins.datasets.prepare.timing import seconds_per_epoch
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.generate import _fingerprint
 
@@ -159,6 +160,9 @@ def test_other_weights_keep_the_proposals(photos, tmp_path, fake_proposals, caps
     assert run(*args) == 1
     assert 'shapes_detector.py is not as this tool wrote it' in capsys.readouterr().err
     assert 'epochs = 7' in config.read_text()
+    localizer = ['folders', photos, '--task', 'localizer', '--out', out]
+    assert run(*localizer) == 1
+    assert 'shapes is prepared for another task' in capsys.readouterr().err
     assert run(*args, '--force', '--seed', 3) == 0
     assert (out / 'proposals_train.npz').stat().st_mtime_ns != made
 
@@ -321,3 +325,61 @@ def test_prepare_train_test(photos, tmp_path, task):
     done = command('tools/test.py', config, work / 'epoch_1.pth', '--work-dir', work)
     expected = 'pascal_voc/mAP' if task == 'detector' else 'wsol/MaxBoxAccV2'
     assert expected in done.stdout + done.stderr
+
+
+def test_boxes_of_training_images(photos, tmp_path, fake_proposals, capsys):
+    """They lie in a file of their own, which the config of CorLoc reads and no training."""
+    out = tmp_path / 'shapes'
+    rows = json.loads((tmp_path / 'boxes.json').read_text())
+    rows['annotations'] = rows['annotations'][1:]  # the boxes of an image are not known
+    (tmp_path / 'boxes.json').write_text(json.dumps(rows))
+    args = ('csv', tmp_path / 'labels.csv', '--images', photos, '--task', 'detector', '--out', out)
+    assert run(*args, '--eval-boxes', tmp_path / 'boxes.json') == 0
+    shown = capsys.readouterr().out.splitlines()
+    # the adviser comes before all else but what was found out about the table
+    assert shown[1].startswith('suitable for a localizer: every class is missing from at least 5')
+    assert any(line.startswith('CorLoc: python tools/test.py') for line in shown)
+    train = json.loads((out / 'annotations' / 'train.json').read_text())
+    boxes = json.loads((out / 'annotations' / 'train_boxes.json').read_text())
+    assert not any('bbox' in row for row in train['annotations'])
+    assert all(row['bbox'] == [20, 10, 50, 50] for row in boxes['annotations'])
+    cfg = Config.fromfile(out / 'shapes_detector.py')
+    assert cfg.train_dataloader.dataset.ann_file == 'annotations/train.json'
+    cfg = Config.fromfile(out / 'shapes_detector_corloc.py')
+    assert cfg.test_dataloader.dataset.ann_file == 'annotations/train_boxes.json'
+    assert cfg.work_dir == './work_dirs/shapes_detector/corloc'
+    (batch,) = list(loaders(out / 'shapes_detector_corloc.py', 'test'))
+    assert len(batch['data_samples'][0].gt_instances) == 1
+
+
+def test_tiles(photos, tmp_path, fake_proposals, capsys):
+    rows = json.loads((tmp_path / 'boxes.json').read_text())
+    for row in rows['annotations']:
+        row['bbox'] = [5, 5, 40, 30]  # in one of four tiles of 50 x 40
+    (tmp_path / 'boxes.json').write_text(json.dumps(rows))
+    out = tmp_path / 'shapes'
+    args = ['coco', tmp_path / 'boxes.json', '--images', photos, '--task', 'detector', '--out', out]
+    assert run(*args, '--tiles', 2) == 1
+    assert '--tiles needs --eval-boxes' in capsys.readouterr().err and not out.exists()
+    assert run(*args, '--eval-boxes', '--tiles', 2) == 0
+    cfg = Config.fromfile(out / 'shapes_detector.py')
+    assert cfg.test_scale == 2 * cfg.scales[2]
+    tiles = sorted((out / 'images' / 'train').iterdir())
+    assert [path.name[-9:] for path in tiles] == ['_r0c0.png'] * 10
+    assert not any(path.is_symlink() for path in tiles)
+    assert 'left out: 30 tiles without half of an object' in capsys.readouterr().out
+    test = sorted((out / 'images' / 'test').iterdir())
+    assert len(test) == 2 and all(path.is_symlink() for path in test)
+
+
+def test_time_of_an_epoch(photos, tmp_path, fake_proposals):
+    """Weights that are not there are not needed; steps are those of the config."""
+    out = tmp_path / 'shapes'
+    args = ('csv', tmp_path / 'labels.csv', '--images', photos, '--task', 'detector', '--out', out)
+    assert run(*args) == 0
+    config = out / 'shapes_detector.py'
+    config.write_text(
+        f'{config.read_text()}'
+        "model['backbone'] = dict(init_cfg=dict(type='Pretrained', checkpoint='gone.pth'))\n"
+    )
+    assert 0 < seconds_per_epoch(config, steps=1) < 3600

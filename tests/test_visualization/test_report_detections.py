@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -225,3 +226,33 @@ def test_command(files):
     done = subprocess.run([sys.executable, TOOL, work], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f'{work / "report.html"}: 0.0 MB' in done.stdout
+
+
+def test_prepared_data(files):
+    """The assessment is found by the config, the results of CorLoc below the work folder."""
+    folder, results, config = files
+    content = dict(
+        verdict='CANNOT BE LEARNED <b>', fits='neither: so', head=['class', 'with it'],
+        rows=[['cat', '280']], findings=[], choices=['OICR: why'], time='3 s', advice=['collect'],
+    )  # fmt: skip
+    (folder / 'assessment.json').write_text(json.dumps(content))
+    run = folder / 'work' / '20260102_030405'
+    (run / 'vis_data').mkdir()
+    (run / 'vis_data' / 'config.py').write_text(f'data_root = {str(folder)!r}\n')
+    corloc = folder / 'work' / 'corloc'
+    (corloc / '20260102_040506' / 'vis_data').mkdir(parents=True)
+    shutil.move(results, corloc / 'results.pkl')
+    shutil.copy(config, corloc / '20260102_040506' / 'vis_data' / 'config.py')
+    text, notes = build_report(folder / 'work')
+    assert text.index('CANNOT BE LEARNED &lt;b&gt;') < text.index('<h2>Metrics')
+    assert '<li>OICR: why</li>' in text and '<h3>Seen' not in text and '<li>collect</li>' in text
+    assert '<h2>Error modes' in text and '<h2>Best and worst' in text
+    assert not any('error modes' in note for note in notes)
+
+    (folder / 'assessment.json').write_text('{}')
+    (corloc / 'results.pkl').write_bytes(b'no pickle')
+    text, notes = build_report(folder / 'work')
+    assert '<h2>Data' not in text and '<h2>Error modes' not in text
+    shown = '\n'.join(notes)
+    assert 'assessment.json: no assessment of tools/prepare_dataset.py' in shown
+    assert 'error modes, best and worst images: ' in shown

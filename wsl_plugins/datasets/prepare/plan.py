@@ -98,6 +98,10 @@ def check_target(plan: Plan) -> None:
             f'{plan.out} holds {other[0]!r}, which this tool has not written; choose another folder'
         )
     if names & done and not plan.force:
+        if plan.config.name not in names:
+            raise FileExistsError(
+                f'{plan.out} is prepared for another task; choose another folder or use --force'
+            )
         written = _written(plan.out / JSON)
         for path in _configs(plan):
             if path.exists() and written.get(path.name) != sha256(path.read_bytes()):

@@ -39,6 +39,8 @@ def seconds_per_epoch(config: Path, steps: int = STEPS) -> float:
     """
     cfg = Config.fromfile(config)
     _forget_weights(cfg.model)
+    if 'data_preprocessor' in cfg:  # as the Runner does
+        cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     loader: Any = cfg.train_dataloader
     batch = loader.batch_size

@@ -6,10 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
 from mmengine.device import get_device
 
-from wsl_plugins.checkpoints.packaged import packaged_file
 from wsl_plugins.datasets.prepare.assess import (
     Labels,
     fewest_proposals,
@@ -25,7 +23,14 @@ from wsl_plugins.datasets.prepare.assessment import (
     table_of,
     time_text,
 )
-from wsl_plugins.datasets.prepare.choices import LITE0, OWN_BASE, Choices, choose, with_fewer
+from wsl_plugins.datasets.prepare.checks import (
+    check_kept,
+    check_proposals,
+    no_proposals,
+    paths_of,
+    weights_file,
+)
+from wsl_plugins.datasets.prepare.choices import Choices, choose, with_fewer
 from wsl_plugins.datasets.prepare.config import config_text, corloc_text
 from wsl_plugins.datasets.prepare.eval_boxes import keep_boxes
 from wsl_plugins.datasets.prepare.images import link_images, name_images, read_sizes
@@ -48,11 +53,10 @@ from wsl_plugins.datasets.prepare.split import check_splits, one_label_only, spl
 from wsl_plugins.datasets.prepare.tiles import cut_source, write_tiles
 from wsl_plugins.datasets.prepare.timing import seconds_per_epoch
 from wsl_plugins.files.formats.proposal_file import ProposalFile
-from wsl_plugins.files.images import read_pixels
 from wsl_plugins.files.listed_images import UNSIZED
 from wsl_plugins.files.writing import atomic_write
-from wsl_plugins.proposals.generate import check_made, generate
-from wsl_plugins.proposals.recipe import DEFAULT, Recipe, propose
+from wsl_plugins.proposals.generate import generate
+from wsl_plugins.proposals.recipe import DEFAULT
 
 
 @dataclass
@@ -115,7 +119,7 @@ def prepare(
         (48, 12)
     """
     plan.check()
-    weights = _weights(plan.weights)
+    weights = weights_file(plan.weights)
     recipe = replace(DEFAULT, max_side_input=plan.max_side_input)
     check_target(plan)
     detector = plan.task == 'detector'
@@ -146,9 +150,9 @@ def prepare(
     if not detector:
         check_metadata_names(plan.out / 'metadata', named)
     elif is_prepared(plan):
-        _check_kept(named, recipe, plan)
+        check_kept(named, recipe, plan)
         if not tiles:
-            _check_proposals(train.images, recipe)
+            check_proposals(train.images, recipe)
     labels = Labels.of(train.images, classes)
     # boxes of whole images tell nothing of tiles
     known = [i for s in ((train,) if tiles else (train, test)) for i in s.images if i.boxes]
@@ -166,12 +170,12 @@ def prepare(
         _write_annotations(plan.out / 'annotations', named, classes)
         for split, images in named.items():
             file = plan.out / f'proposals_{split}.npz'
-            found[split] = generate(_paths(images), recipe, file, plan.workers)
+            found[split] = generate(paths_of(images), recipe, file, plan.workers)
             if split == 'train' and not found[split].counts.sum():
                 remove(plan, proposals=True)
                 with suppress(OSError):  # a link to a folder stays
                     plan.out.rmdir()
-                raise ValueError(_no_proposals(train.images))
+                raise ValueError(no_proposals(train.images))
     else:
         bare = {name: image.with_(boxes=()) for name, image in named['train'].items()}
         write_metadata(plan.out / 'metadata', {**named, 'train': bare}, classes)
@@ -214,11 +218,6 @@ def prepare(
     )
 
 
-def _paths(images: dict[str, LabelledImage]) -> dict[str, Path]:
-    """Name without suffix, as proposals are found by, to the file."""
-    return {Path(name).stem: image.path for name, image in images.items()}
-
-
 def _write_annotations(
     folder: Path, named: dict[str, dict[str, LabelledImage]], classes: list[str]
 ) -> None:
@@ -251,55 +250,8 @@ def _write_configs(
         file.write(text.encode())
     try:
         seconds = seconds_per_epoch(plan.config)
-    except (RuntimeError, MemoryError) as error:
-        assessment.time = f'not measured: {str(error).splitlines()[0]}'
+    except (RuntimeError, ValueError, KeyError, ImportError, MemoryError) as error:
+        assessment.time = f'not measured: {(str(error) or repr(error)).splitlines()[0]}'
     else:
         assessment.time = time_text(seconds, choices.epochs, get_device())
     assessment.write(plan.out)
-
-
-def _check_kept(named: dict[str, dict[str, LabelledImage]], recipe: Recipe, plan: Plan) -> None:
-    """Raise ValueError if there are proposals that are not of these images and this recipe."""
-    for split, images in named.items():
-        try:
-            if not plan.force:
-                check_made(_paths(images), recipe, plan.out / f'proposals_{split}.npz')
-        except (ValueError, FileNotFoundError) as error:
-            raise ValueError(
-                f'{plan.out} has proposals of other images or settings: choose another folder or '
-                f'use --force, which makes them again ({error})'
-            ) from error
-
-
-def _check_proposals(images: list[LabelledImage], recipe: Recipe) -> None:
-    """Raise ValueError if no image has a proposal; looks at them up to the first that has one."""
-    proposer = recipe.proposer()
-    for image in images:
-        try:
-            pixels = read_pixels(image.path)
-            if pixels is None:
-                return  # named later, as the other
-            found, _ = propose(pixels, proposer, recipe.min_side, recipe.max_side_input)
-        except cv2.error:
-            return
-        if len(found):
-            return
-    raise ValueError(_no_proposals(images))
-
-
-def _no_proposals(images: list[LabelledImage]) -> str:
-    return (
-        f'none of {len(images)} training images has a proposal, a detector has nothing to learn '
-        'from: use larger images or such with something to see, or --task localizer'
-    )
-
-
-def _weights(weights: str) -> str:
-    """The name or address as it is, the path absolute, or 'none'."""
-    if weights == LITE0:
-        packaged_file(weights)  # is installed
-    if weights in OWN_BASE or '://' in weights:
-        return weights
-    if not Path(weights).is_file():
-        raise FileNotFoundError(f'{weights}: no such file of weights')
-    return str(Path(weights).absolute())

@@ -25,6 +25,9 @@ TOOL = ROOT / 'tools' / 'prepare_dataset.py'
 SPEC = importlib.util.spec_from_file_location('prepare_dataset', TOOL)
 tool = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(tool)
+CELLS = importlib.util.spec_from_file_location('cells', Path(__file__).with_name('drawn_cells.py'))
+cells = importlib.util.module_from_spec(CELLS)
+CELLS.loader.exec_module(cells)
 BOX = (20, 10, 70, 60)  # of every object
 
 
@@ -383,3 +386,26 @@ def test_time_of_an_epoch(photos, tmp_path, fake_proposals):
         "model['backbone'] = dict(init_cfg=dict(type='Pretrained', checkpoint='gone.pth'))\n"
     )
     assert 0 < seconds_per_epoch(config, steps=1) < 3600
+
+
+@pytest.mark.parametrize('everywhere', [False, True])
+def test_cells(tmp_path, fake_proposals, everywhere, capsys):
+    """What they teach is said in the first line, and what to do in the last ones."""
+    size = (160, 120)
+    boxes = cells.write_cells(tmp_path / 'drawn', 18, everywhere, size)
+    content = json.loads(boxes.read_text())
+    for row in content['annotations']:
+        x, y, width, height = row['bbox']
+        assert 0 <= x < x + width <= size[0] and 0 <= y < y + height <= size[1]
+    args = ['coco', boxes, '--images', tmp_path / 'drawn' / 'cells', '--task', 'detector']
+    assert run(*args, '--out', tmp_path / 'x', '--eval-boxes', '--test-fraction', 0.1) == 0
+    shown = capsys.readouterr().out
+    first = shown.splitlines()[0]
+    if everywhere:
+        assert first.startswith("CANNOT BE LEARNED from these labels: 'large' is in ")
+        assert 'to do:   or cut the images into tiles: --tiles 2; by the boxes' in shown
+        assert 'fits:    neither' in shown
+    else:
+        assert first.startswith('suitable for a detector: every class is missing from at least ')
+        assert 'to do' not in shown
+        assert "chosen:  MIST: 'red' has" in shown

@@ -11,6 +11,7 @@ from wsl_plugins.files.formats.voc import VOCAnnotation, read_voc_split
 from wsl_plugins.files.listed_images import check_there, files_of_ids
 from wsl_plugins.files.names import problem_of_path
 from wsl_plugins.files.problems import raise_problems
+from wsl_plugins.files.text import file_errors
 
 UNLABELLED = 'images without an annotation'
 
@@ -46,8 +47,9 @@ def read_coco(path: Path, images: Path, with_boxes: bool | None = False) -> Sour
         ...     Path('data/coco/annotations/instances_train2017.json'), Path('data/coco/train2017'))
     """
     if with_boxes is None:
-        rows = read_annotation_file(path).get('annotations', [])
-        with_boxes = all(isinstance(row, dict) and 'bbox' in row for row in rows)
+        with file_errors(path, 'COCO annotations'):
+            rows = read_annotation_file(path)['annotations']
+            with_boxes = all('bbox' in row for row in rows)
     objects = coco_objects(path, with_boxes)
     check_there(list(objects), images, path)
     return _source({name: (images / name, found) for name, found in objects.items()})

@@ -1,7 +1,7 @@
 """Tiles of images, with the labels that boxes give them: for classes that are in every image."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import cv2
@@ -51,8 +51,8 @@ def cut(image: LabelledImage, number: int, folder: Path) -> list[Tile]:
         [('a_r0c0.jpg', (), (0, 0, 320, 240)), ('a_r0c1.jpg', ('owl',), (320, 0, 640, 240))]
     """
     assert image.size is not None  # the images have been read
-    stem, _, suffix = image.image_id.rpartition('.')
-    suffix = suffix if suffix.lower() in ('jpg', 'jpeg', 'png') else 'png'
+    name = PurePosixPath(image.image_id)
+    suffix = name.suffix if name.suffix.lower() in ('.jpg', '.jpeg', '.png') else '.png'
     xs, ys = (np.rint(np.linspace(0, side, number + 1)).astype(int).tolist() for side in image.size)
     tiles = []
     for row in range(number):
@@ -60,7 +60,7 @@ def cut(image: LabelledImage, number: int, folder: Path) -> list[Tile]:
             area = xs[column], ys[row], xs[column + 1], ys[row + 1]
             boxes = [part for box in image.boxes if (part := _part(box, area))]
             names = sorted({box.name for box, share in boxes if share >= KEPT})
-            tile_id = f'{stem}_r{row}c{column}.{suffix}'
+            tile_id = f'{name.with_suffix("")}_r{row}c{column}{suffix}'
             tile = LabelledImage(
                 tile_id,
                 folder / tile_id.replace('/', '__'),

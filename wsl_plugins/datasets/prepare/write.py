@@ -182,7 +182,11 @@ def prepare(
 
     choices = choose(train.images, weights, detector, plan.method, plan.tiles, known)
     boxed = {
-        split: {Path(name).stem: image for name, image in images.items() if image.boxes}
+        split: {
+            Path(name).stem: image
+            for name, image in images.items()
+            if not all(box.crowd for box in image.boxes)
+        }
         for split, images in named.items()
         if not (tiles and split == 'test')
     }

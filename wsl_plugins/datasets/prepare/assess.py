@@ -21,6 +21,7 @@ FEW_ALONE = 0.1  # two classes of whose images a smaller part has only one are t
 FEW_IMAGES = 10
 POOR_RECALL = 0.7
 MOST_TILES = 4
+FEW_LOST = 0.03  # of the objects of a class, for fewer proposals
 NUMBERS = (100, 150, 200, 300, 500, 1000)  # of proposals
 Known = Mapping[str, tuple[LabelledImage, ProposalFile | None]]
 
@@ -167,7 +168,7 @@ def left_of(
 def fewest_proposals(known: Known, classes: Sequence[str], choices: Choices) -> int | None:
     """The fewest proposals of highest score that find as many objects; None: all are needed.
 
-    As many means: of no class 2 % fewer at IoU 0.5. The fewer there are, the fewer lie on parts of
+    As many means: of no class more than 3 % fewer at IoU 0.5. The fewer there are, the fewer lie on parts of
     objects.
     """
     if not known or any(p is None or p.scores is None for _, p in known.values()):
@@ -175,7 +176,7 @@ def fewest_proposals(known: Known, classes: Sequence[str], choices: Choices) -> 
     full = objectness(known, classes, choices)
     for number in NUMBERS:
         own = objectness(known, classes, choices._replace(max_num=number))
-        if all(own[name].recall_left >= full[name].recall_left - 0.02 for name in full):
+        if all(own[name].recall_left >= full[name].recall_left - FEW_LOST for name in full):
             return number
     return None
 

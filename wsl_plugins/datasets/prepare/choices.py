@@ -151,7 +151,7 @@ def with_fewer(choices: Choices, number: int | None) -> Choices:
         return choices
     reason = (
         f'the {number} best proposals of an image: they find as many objects as all of them '
-        '(within 2 %), and fewer lie on parts of one'
+        '(within 3 %), and fewer lie on parts of one'
     )
     return choices._replace(max_num=number, reasons=[*choices.reasons, reason])
 

@@ -168,8 +168,8 @@ def left_of(
 def fewest_proposals(known: Known, classes: Sequence[str], choices: Choices) -> int | None:
     """The fewest proposals of highest score that find as many objects; None: all are needed.
 
-    As many means: of no class more than 3 % fewer at IoU 0.5. The fewer there are, the fewer lie on parts of
-    objects.
+    As many means: of no class more than 3 % fewer at IoU 0.5. The fewer there are, the fewer lie on
+    parts of objects.
     """
     if not known or any(p is None or p.scores is None for _, p in known.values()):
         return None

@@ -21,6 +21,7 @@ from wsl_plugins.datasets.prepare import (
     read_folders,
     read_voc,
 )
+from wsl_plugins.datasets.prepare.choices import choose
 from wsl_plugins.datasets.prepare.config import config_text
 from wsl_plugins.datasets.prepare.eval_boxes import keep_boxes
 from wsl_plugins.datasets.prepare.images import name_images, read_sizes
@@ -382,8 +383,10 @@ def test_base_is_relative_inside_of_the_repository(tmp_path):
     (tmp_path / 'configs').mkdir()
 
     def base(folder, images=100, configs='configs'):
+        train = [image('1.jpg', 'a').with_(size=(100, 100))] * images
+        choices = choose(train, 'none')
         text = config_text(
-            'detector', folder, tmp_path / configs, ['a', 'b'], (images, 9), False, 'none'
+            choices, folder, tmp_path / configs, ['a', 'b'], (images, 9), False, 'none'
         )
         found = dict(line.split(' = ') for line in text.splitlines() if ' = ' in line[:12])
         return found['_base_'], found['epochs'].split()[0]

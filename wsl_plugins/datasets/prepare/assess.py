@@ -193,7 +193,7 @@ def guesses(images: Mapping[str, LabelledImage], proposals: ProposalFile) -> dic
 
 
 def tiles_for(known: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[int, float] | None:
-    """The fewest tiles a side of which a fifth lack each class, and the least such part.
+    """The fewest tiles a side of which a tenth lack each class, and the least such part.
 
     None if 2 to 4 do not do, or a tenth of the objects would be longer than three quarters of the
     shorter side of a tile.
@@ -211,6 +211,6 @@ def tiles_for(known: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[i
         tiles = [t.image for image in whole for t in cut(image, number, Path()) if t.image.labels]
         have = Counter(name for tile in tiles for name in tile.labels)
         without = min(1 - have[name] / len(tiles) for name in classes)
-        if without >= 0.2:
+        if without >= FEW_WITHOUT:
             return number, without
     return None

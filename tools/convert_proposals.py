@@ -1,9 +1,12 @@
 """Convert region proposals between formats.
 
 Reads   .npz (ours), .mat (Fast R-CNN, EdgeBoxes: boxes, images, boxScores), a folder of one .mat
-        per image (MCG: boxes, scores), .json (COCO results), .pkl ({boxes, indexes, scores} of WSOD
-        projects, {boxes, ids, objectness_logits, bbox_mode} of detectron2, or mmdet's
-        {'parent/file': bboxes, scores})
+        per image (MCG: boxes, scores), .json (COCO results; annotations of one category, as of
+        CutLER), .pkl ({boxes, indexes, scores} of WSOD projects, {boxes, ids, objectness_logits,
+        bbox_mode} of detectron2, or mmdet's {'parent/file': bboxes, scores})
+Masks   .json of SAM's mask generator (segmentation, predicted_iou), or a folder of one per image;
+        COCO results without bbox; of one image, or in a folder of one per image: .npz or .pkl with
+        masks and scores, .npy of masks, .json with rle_mask and scores (transformers)
 Writes  .npz (ours, not compressed, so that training can map it), or with --to mmdet the .pkl that
         plain mmdet's proposal_file reads
 
@@ -21,6 +24,8 @@ EXAMPLE = """examples:
   python tools/convert_proposals.py MCG-coco_2014_train-boxes.pkl \\
       --ann annotations/instances_train2014.json --out mcg_train2014.npz
   python tools/convert_proposals.py MCG-Pascal-Main_trainvaltest_2012-proposals --out mcg.npz
+  python tools/convert_proposals.py sam_masks --ann annotations/instances_train2017.json \\
+      --out sam_train2017.npz
   python tools/convert_proposals.py selective_search.npz --to mmdet --out selective_search.pkl \\
       --ids-file VOC2007/ImageSets/Main/train.txt --image-parent JPEGImages --image-suffix .jpg"""
 
@@ -29,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('source', help='file to read, or folder of .mat')
+    parser.add_argument('source', help='file to read, or folder of one file per image')
     parser.add_argument('--out', required=True, metavar='FILE', help='file to write')
     parser.add_argument('--to', choices=('npz', 'mmdet'), default='npz', help='default: npz')
     parser.add_argument(
@@ -82,6 +87,8 @@ def main() -> int:
         print(f'convert_proposals: error: {error.args[0]}', file=sys.stderr)
         return 1
     print(f'{args.out}: {len(proposals.boxes)} boxes of {len(proposals)} images')
+    if 'boxes_from' in proposals.meta:
+        print(f'boxes: {proposals.meta["boxes_from"]}')
     if proposals.scores is not None:
         print(f'scores: {proposals.meta.get("scores_from", "scores")}, one per box')
     if proposals.meta.get('not_read'):
@@ -89,6 +96,8 @@ def main() -> int:
     for key in ('dropped_without_area', 'dropped_repeated'):
         if proposals.meta.get(key):
             print(f'{key.replace("_", " ")}: {proposals.meta[key]} boxes of the source')
+    if proposals.meta.get('empty_masks'):
+        print(f'left out: {proposals.meta["empty_masks"]} masks without a pixel')
     if before := proposals.meta.get('before_first_pixel'):
         print(f'{before} boxes begin before the first pixel: does the source count from another?')
     return 0

@@ -144,7 +144,7 @@ def test_coco_json_by_hand(tmp_path):
     with pytest.raises(ValueError, match='2 of 3 entries have a score'):
         read_any(path, ann=tmp_path / 'ann.json')
     path.write_text(json.dumps([*rows, {'image_id': 9}]))
-    with pytest.raises(ValueError, match='entry 3 lacks "image_id" or "bbox"'):
+    with pytest.raises(ValueError, match='entry 3 lacks "bbox"'):
         read_any(path, ann=tmp_path / 'ann.json')
 
 
@@ -252,11 +252,11 @@ def test_bad_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='none.mat: no such proposal file'):
         read_any(tmp_path / 'none.mat')
     for name, content, words in (
-        ('a.txt', b'x', 'a.txt: unknown suffix; known: .npz, .mat, .json'),
+        ('a.txt', b'x', 'a.txt: unknown suffix; known: .npz, .npy, .mat, .json'),
         ('a.mat', b'x' * 200, 'a.mat: not a MATLAB file'),
         ('b.mat', b'MATLAB 7.3 MAT-file'.ljust(124) + b'\x00\x02IM', 'b.mat: a MATLAB 7.3'),
         ('a.json', b'{', 'a.json: not JSON'),
-        ('b.json', b'{}', 'b.json: needs a list of boxes, got dict'),
+        ('b.json', b'{}', 'b.json: neither boxes nor masks of images, has []'),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=words):

@@ -112,6 +112,15 @@ def read_npz(
         raise ValueError(f'{path}: cannot be read as an .npz archive: {error}') from error
 
 
+def names_in_npz(path: str | os.PathLike) -> set[str]:
+    """Names of the arrays of an ``.npz`` file; none if it is no such file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix('.npy') for name in archive.namelist()}
+    except _BAD:
+        return set()
+
+
 def _header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, whether the first index runs fastest, and type of the array in ``size`` bytes."""
     version = np.lib.format.read_magic(file)

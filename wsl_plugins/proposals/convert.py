@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from wsl_plugins.files import file_errors
+from wsl_plugins.files.arrays import names_in_npz
+from wsl_plugins.files.folders import files_below
 from wsl_plugins.files.formats.coco import read_images
 from wsl_plugins.files.formats.fitting_proposals import fitting_ids
 from wsl_plugins.files.formats.foreign_proposals import ENDS, ForeignProposals
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.proposal_images import check_scale, select
-from wsl_plugins.files.formats.proposals_json import read_coco_json
+from wsl_plugins.files.formats.proposals_json import read_json_folder, read_json_proposals
+from wsl_plugins.files.formats.proposals_masks import ARRAYS, read_mask_arrays
 from wsl_plugins.files.formats.proposals_mat import read_mat, read_mcg_folder
 from wsl_plugins.files.formats.proposals_pickle import read_pickle
 from wsl_plugins.files.names import ImageNames, bare, check_once, read_id_list
@@ -31,13 +34,15 @@ def read_any(
 
     Boxes come in canonical order, each once. Boxes without area are dropped and counted in
     ``meta``, which also counts those that begin before the first pixel (``before_first_pixel``) and
-    names the scores (``scores_from``) and what was not read (``not_read``).
+    masks without a pixel (``empty_masks``), and names the scores (``scores_from``), what the boxes
+    were read from where there are masks, too (``boxes_from``) and what was not read (``not_read``).
 
     An image is called by its file stem or, where the file has two of one stem, by its path.
 
     Args:
-        path: ``.npz`` (ours), ``.mat``, ``.json``, ``.pkl`` or ``.pickle``, or a folder of one
-            ``.mat`` per image (MCG).
+        path: ``.npz`` (ours, or masks), ``.npy`` (masks), ``.mat``, ``.json``, ``.pkl`` or
+            ``.pickle``, or a folder of one ``.mat`` (MCG), ``.json`` (SAM), ``.npz``, ``.npy`` or
+            ``.pkl`` (masks) per image.
         ann: COCO annotation file that tells the file names of image ids. Default: none.
         ids_file: Keep only these images, in this order and under these names; also tells the file
             names of numeric image ids. Default: all images, sorted.
@@ -48,8 +53,8 @@ def read_any(
         FileNotFoundError: A file does not exist.
         KeyError: An image of ``ids_file`` has no proposals.
         ValueError: The file is malformed or of unknown format, has no box with an area, its boxes
-            are no pixels or lie outside of the images that ``ann`` knows, or an image may be one of
-            several.
+            are no pixels or lie outside of the images that ``ann`` knows, its masks are of another
+            size, ``end`` is given for boxes of masks, or an image may be one of several.
     """
     path = Path(path)
     if not path.exists():
@@ -61,7 +66,7 @@ def read_any(
         listed = read_id_list(ids_file)
         ids = [bare(i) for i in listed]
         check_once(ids, listed)
-    if path.suffix == '.npz':
+    if path.suffix == '.npz' and 'masks' not in names_in_npz(path):
         if end is not None:
             raise ValueError(f'{path}: x2, y2 of .npz files are always exclusive')
         result = ProposalFile.load(path)
@@ -73,9 +78,13 @@ def read_any(
             known, sizes = read_images(ann)
         with file_errors(path, 'file of proposals'):
             found = _read(path, ids)
+            if end and found.masked:
+                raise ValueError(f'boxes of masks are exact, end={end!r} (--end) says nothing')
             found.end = end or found.end
             names = found.names(known, ann)
-            found.check_scale(np.array([sizes.get(name, (np.nan, np.nan)) for name in names]))
+            of_images = [sizes.get(name, (np.nan, np.nan)) for name in names]
+            found.check_sizes(of_images)
+            found.check_scale(np.array(of_images))
             result = _canonical(found, names)
         _check_inside(result, sizes)
     return result if ids is None else select(result, ids)
@@ -83,14 +92,35 @@ def read_any(
 
 def _read(path: Path, ids: list[str] | None) -> ForeignProposals:
     if path.is_dir():
-        return read_mcg_folder(path)
+        return _read_folder(path)
     if path.suffix == '.mat':
         return read_mat(path, ids)
     if path.suffix == '.json':
-        return read_coco_json(path)
+        return read_json_proposals(path)
+    if path.suffix in ('.npz', '.npy'):
+        return read_mask_arrays(path, [path])
     if path.suffix in ('.pkl', '.pickle'):
         return read_pickle(path)
-    raise ValueError(f'{path}: unknown suffix; known: .npz, .mat, .json, .pkl, .pickle')
+    raise ValueError(f'{path}: unknown suffix; known: .npz, .npy, .mat, .json, .pkl, .pickle')
+
+
+def _read_folder(folder: Path) -> ForeignProposals:
+    """One file per image, all of one suffix; others are counted."""
+    files, hidden = files_below(folder)
+    kinds = sorted({path.suffix for path in files} & {'.mat', '.json', *ARRAYS})
+    if len(kinds) != 1:
+        raise ValueError(
+            f'{folder}: a folder needs one .mat (MCG), .json (SAM), .npz, .npy or .pkl (masks) per '
+            f'image, it has {" and ".join(kinds) or "none"}'
+        )
+    if kinds == ['.mat']:
+        return read_mcg_folder(folder)
+    paths = [path for path in files if path.suffix in kinds]
+    read = read_json_folder if kinds == ['.json'] else read_mask_arrays
+    found = read(folder, paths)
+    if others := len(files) + len(hidden) - len(paths):
+        found.not_read.append(f'{others} other files')
+    return found
 
 
 def _canonical(found: ForeignProposals, names: list[str]) -> ProposalFile:
@@ -116,12 +146,15 @@ def _canonical(found: ForeignProposals, names: list[str]) -> ProposalFile:
         'dropped_without_area': flat,
         'dropped_repeated': repeated,
     }
-    if not meta['boxes'] and (flat or not boxes):
-        raise ValueError(
-            f'{found.path}: not one of {flat} boxes of {len(boxes)} images has an area'
-        )
+    if not meta['boxes'] and (flat or not boxes or found.empty_masks):
+        what = f'{found.empty_masks} masks' if found.masked else f'{flat} boxes'
+        raise ValueError(f'{found.path}: not one of {what} of {len(boxes)} images has an area')
+    if found.masked:
+        meta['empty_masks'] = found.empty_masks
     if before:
         meta['before_first_pixel'] = before
+    if found.boxes_from:
+        meta['boxes_from'] = found.boxes_from
     if found.scores_from:
         meta['scores_from'] = found.scores_from
     if found.not_read:

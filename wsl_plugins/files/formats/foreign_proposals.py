@@ -9,6 +9,8 @@ MCG, a folder of one ``.mat`` per image          y1 x1 y2 x2  1            inclu
 detectron2 ``{boxes, ids, objectness_logits}``   ``bbox_mode``             exclusive  the logits
 COCO ``[{image_id, bbox, score}]``               x y w h      0            x + w      ``score``
 mmdet ``{parent/file: {bboxes, scores}}``        x1 y1 x2 y2  0            exclusive  ``scores``
+SAM ``[{bbox, predicted_iou}]``, without masks   x y w h      0            inclusive  that IoU
+masks, of any source                             of their own pixels                  see the reader
 ===============================================  ===========  ===========  =========  ==============
 
 Ours are xyxy pixels from 0, x2 and y2 exclusive (width = x2 - x1). So a ``.mat`` row
@@ -42,10 +44,14 @@ class ForeignProposals:
         first: Number of the first pixel, 0 or 1.
         end: What x2 and y2 (or x + w and y + h) are: 'inclusive' or 'exclusive'.
         scores_from: Name of the scores; None if the file has none.
+        boxes_from: Name of what the boxes are read from, where the file has masks, too.
+        masked: Whether boxes are made of masks: then ``end`` is 'exclusive', whatever a user says.
+        empty_masks: How many masks had no pixel; they are left out.
         not_read: Names of what else the file has.
         images: What the file calls each image.
         boxes: (R, 4) float64 of each image, as they stand in the file.
         scores: (R,) float64 of each image; empty without ``scores_from``.
+        sizes: (width, height) of the masks of an image, in pixels, by its place in ``images``.
     """
 
     path: Path
@@ -54,10 +60,14 @@ class ForeignProposals:
     first: int
     end: str
     scores_from: str | None = None
+    boxes_from: str | None = None
+    masked: bool = False
+    empty_masks: int = 0
     not_read: list[str] = field(default_factory=list)
     images: list[Any] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
     scores: list[np.ndarray] = field(default_factory=list)
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, image: object, boxes: object, scores: object = None) -> None:
         """Add an image.
@@ -75,6 +85,44 @@ class ForeignProposals:
             self.scores.append(self._scores(scores, len(array), image))
         self.images.append(image)
         self.boxes.append(array)
+
+    def add_masks(
+        self, image: object, boxes: np.ndarray, scores: object, sizes: set[tuple[int, int]]
+    ) -> None:
+        """Add an image by the boxes (R, 4) of its masks; those without an area are counted.
+
+        Args:
+            image: See :meth:`add`.
+            boxes: (R, 4) float64.
+            scores: (R,), or None.
+            sizes: (width, height) of each mask, in pixels; empty if unknown.
+
+        Raises:
+            ValueError: See :meth:`add`, or the masks differ in size.
+        """
+        if len(sizes) > 1:
+            raise ValueError(f'{self.path}: masks of image {short(image)} differ in size: {sizes}')
+        self.sizes |= {len(self.images): size for size in sizes}
+        self.add(image, boxes, scores)
+        empty = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+        self.empty_masks += int(empty.sum())
+        self.boxes[-1] = self.boxes[-1][~empty]
+        if scores is not None:
+            self.scores[-1] = self.scores[-1][~empty]
+
+    def check_sizes(self, sizes: list[tuple[float, float]]) -> None:
+        """Raise ValueError if masks are of another size than their image.
+
+        Args:
+            sizes: (width, height) of each image, nan if unknown.
+        """
+        for place, found in self.sizes.items():
+            width, height = sizes[place]
+            if width == width and found != (width, height):
+                raise ValueError(
+                    f'{self.path}: masks of image {short(self.images[place])} are {found[0]} x '
+                    f'{found[1]} pixels, the image is {width:.0f} x {height:.0f} (width x height)'
+                )
 
     def _scores(self, values: object, number: int, image: object) -> np.ndarray:
         """(number,) float64; a column or a row will do."""

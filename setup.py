@@ -22,7 +22,9 @@ def _requirements(name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith('#')]
 
 
-EXTRAS = {name: _requirements(name) for name in ('search', 'weights', 'dlib', 'tests', 'docs')}
+EXTRAS = {
+    name: _requirements(name) for name in ('search', 'weights', 'dlib', 'sam', 'tests', 'docs')
+}
 
 setup(
     name='wsl_plugins',

@@ -49,7 +49,7 @@ def _check(
             lines += ['Requires-Dist: numpy', 'Requires-Dist: torch==1.0; extra == "other"']
             lines += [f'Requires-Dist: torch{NEEDS_TORCH.get(version, "")}']
         (info / 'METADATA').write_text('\n'.join([*lines, '']))
-        modules_too += (modules[name],)
+        modules_too += (modules.get(name, name),)
     for name in modules_too:
         (site / f'{name}.py').write_text('raise RuntimeError("the check imports nothing")')
     (site / 'packaging').symlink_to(Path(packaging.__file__).parent)
@@ -157,6 +157,32 @@ def test_original_mmengine_without_pkg_resources(tmp_path):
     assert _command(done).endswith("torch==2.11.0 torchvision==0.26.0 'setuptools<81'")
     done = _check(tmp_path / 'replaced', {**ORIGINAL, 'mmcv': '1.7.1'}, modules_too=())
     assert 'pkg_resources' in done.stderr and 'setuptools' not in _command(done)
+
+
+@pytest.mark.parametrize(
+    ('stack', 'mmpretrain', 'transformers', 'cure'),
+    [
+        (ONEDL, {}, '5.24.0', '4.57.6'),
+        (ONEDL, {}, '4.57.6', None),
+        (ONEDL, {'onedl-mmpretrain': '1.4.0'}, '5.24.0', None),  # never tested
+        (ORIGINAL, {'mmpretrain': '1.2.0'}, '4.56.2', '4.55.4'),
+        (ORIGINAL, {'mmpretrain': '1.2.0'}, '4.55.4', None),
+        (ORIGINAL, {}, '5.24.0', None),  # without mmpretrain
+        ({**ORIGINAL, 'mmcv': '1.7.1'}, {'mmpretrain': '1.2.0'}, '5.24.0', '4.57.6'),
+    ],
+)
+def test_transformers_that_keep_mmpretrain_from_being_imported(
+    tmp_path, stack, mmpretrain, transformers, cure
+):
+    stack = {**stack, **mmpretrain, 'transformers': transformers}
+    done = _check(tmp_path, {**stack, 'pycocotools': '2.0.11'})
+    if cure is None:
+        assert done.returncode == 0, done.stderr
+        return
+    assert f'cannot be imported beside transformers {transformers} (needs' in done.stderr
+    assert shlex.split(_command(done))[-1] == f'transformers=={cure}'
+    done = _check(tmp_path / 'without', stack)  # pycocotools: mmpretrain does not ask
+    assert 'transformers' not in done.stderr
 
 
 @pytest.mark.parametrize(

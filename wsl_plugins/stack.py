@@ -42,6 +42,8 @@ OPENMMLAB = (
     Requirement('mmpretrain', ('onedl-mmpretrain', 'mmpretrain'), '1.2', '1.3.6', '1.3.6', True),
 )
 PKG_RESOURCES = 'setuptools<81'  # the last ones that are sure to have the module
+TRANSFORMERS = {'onedl-mmpretrain': '4.57.6', 'mmpretrain': '4.55.4'}
+"""The newest one beside which the mmpretrain up to 1.3.6 of each set can be imported."""
 
 
 def check() -> None:
@@ -57,7 +59,9 @@ def check() -> None:
     torch.append(_torchvision_mismatch(versions['torch'], versions['torchvision']))
     mm.append(_mmdet_mismatch(versions['mmdet'], versions['mmcv']))
     setuptools = _no_pkg_resources(found['mmengine'])
-    if problems := [problem for problem in (*torch, *mm, setuptools) if problem is not None]:
+    transformers = _transformers_mismatch(found['mmpretrain'])
+    others = (setuptools, transformers)
+    if problems := [problem for problem in (*torch, *mm, *others) if problem is not None]:
         install, remove = [], []
         if any(torch):
             install += _pins(TORCH)
@@ -70,6 +74,9 @@ def check() -> None:
                 )
         elif setuptools:
             install.append(PKG_RESOURCES)
+        if transformers:
+            kept = 'mmpretrain' if 'mmpretrain' in found['mmpretrain'] and not any(mm) else ''
+            install.append(f'transformers=={TRANSFORMERS[kept or "onedl-mmpretrain"]}')
         raise ImportError(_message(problems, remove, install))
     newer = [
         f'{name} {version} ({need.newest})'
@@ -86,13 +93,15 @@ def check() -> None:
 
 def installed(need: Requirement) -> dict[str, str]:
     """Version of each distribution of ``need`` that is installed."""
-    found = {}
-    for name in need.distributions:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {name: _version(name) for name in need.distributions}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _parse(version: str) -> tuple[int, ...]:
@@ -152,6 +161,22 @@ def _no_pkg_resources(mmengine: dict[str, str]) -> str | None:
     if 'mmengine' not in mmengine or importlib.util.find_spec('pkg_resources') is not None:
         return None
     return f'mmengine {mmengine["mmengine"]} needs pkg_resources, which {PKG_RESOURCES} brings'
+
+
+def _transformers_mismatch(mmpretrain: dict[str, str]) -> str | None:
+    """mmpretrain takes names from transformers that are gone, and ends in a TypeError that does not
+    tell; without pycocotools it does without transformers."""
+    found = {name: _version(name) for name in ('transformers', 'pycocotools')}
+    version = found['transformers']
+    if version is None or found['pycocotools'] is None:
+        return None
+    for name, own in mmpretrain.items():
+        if _parse(own) <= (1, 3, 6) and _parse(version)[:2] > _parse(TRANSFORMERS[name])[:2]:
+            return (
+                f'{name} {own} cannot be imported beside transformers {version} (needs '
+                f'transformers <={TRANSFORMERS[name]})'
+            )
+    return None
 
 
 def _pins(needs: Iterable[Requirement]) -> list[str]:

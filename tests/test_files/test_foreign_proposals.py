@@ -201,7 +201,7 @@ SCALE = r'all boxes lie in 0..1 (largest coordinate: 1), pixels are expected'
          'b.mat: in a folder, needs "boxes" (R, 4) of one image (MCG), has "labels" (double 1 x 3'),
         ('d', folder({'a.mat': one(0, scores=[1, 2]), 'b.mat': one(1)}), (), 'some images have sc'),
         ('d', folder({'a.mat': one(0), 'b.mat': dict(boxes=cells(MAT))}), (), '(cell 2 x 1)'),
-        ('d', lambda path: path.mkdir(), (), 'needs one .mat (MCG), .json (SAM), .npz, .npy or .pkl'),
+        ('d', lambda path: path.mkdir(), (), 'needs one .mat (MCG), .json (SAM), .npz, .npy'),
     ],
 )  # fmt: skip
 def test_refused(convert, name, write, options, words):

@@ -256,7 +256,7 @@ def test_bad_files_are_named(tmp_path):
         ('a.mat', b'x' * 200, 'a.mat: not a MATLAB file'),
         ('b.mat', b'MATLAB 7.3 MAT-file'.ljust(124) + b'\x00\x02IM', 'b.mat: a MATLAB 7.3'),
         ('a.json', b'{', 'a.json: not JSON'),
-        ('b.json', b'{}', 'b.json: neither boxes nor masks of images, has []'),
+        ('b.json', b'{}', 'b.json: neither boxes nor masks of images'),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=words):

@@ -165,8 +165,8 @@ def test_original_mmengine_without_pkg_resources(tmp_path):
         (ONEDL, {}, '5.24.0', '4.57.6'),
         (ONEDL, {}, '4.57.6', None),
         (ONEDL, {'onedl-mmpretrain': '1.4.0'}, '5.24.0', None),  # never tested
-        (ORIGINAL, {'mmpretrain': '1.2.0'}, '4.56.2', '4.55.4'),
-        (ORIGINAL, {'mmpretrain': '1.2.0'}, '4.55.4', None),
+        (ORIGINAL, {'mmpretrain': '1.2.0'}, '4.52.4', '4.51.3'),
+        (ORIGINAL, {'mmpretrain': '1.2.0'}, '4.51.3', None),
         (ORIGINAL, {}, '5.24.0', None),  # without mmpretrain
         ({**ORIGINAL, 'mmcv': '1.7.1'}, {'mmpretrain': '1.2.0'}, '5.24.0', '4.57.6'),
     ],

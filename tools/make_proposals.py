@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import replace
 
 import torch
 
@@ -20,6 +19,11 @@ OPTIONS = (
     'max_merging_iterations',
     'max_boxes',
     'join_iou',
+    'config',
+    'checkpoint',
+    'device',
+    'min_iou',
+    'min_stability',
 )
 EXAMPLE = """examples:
   python tools/make_proposals.py photos --out photos.npz
@@ -27,6 +31,9 @@ EXAMPLE = """examples:
       --ids-file data/VOCdevkit/VOC2007/ImageSets/Main/trainval.txt \\
       --method selective_search --min-side 20 \\
       --out data/VOCdevkit/proposals/voc2007_trainval_selective_search.npz
+  python tools/make_proposals.py photos --out rpn.npz --method detector \\
+      --config rpn_r50_fpn_1x_coco.py --checkpoint rpn_r50_fpn_1x_coco.pth
+  python tools/make_proposals.py photos --out sam.npz --method sam --checkpoint sam-vit-base
 
 A run that was stopped continues when the same command is given again. The file does not depend on
 the number of workers, processes and machines or on interruptions. On many machines:
@@ -112,6 +119,19 @@ def parse_args() -> argparse.Namespace:
         help='of joined methods: a box that overlaps an earlier one by more is left out; '
         'default: 0.9',
     )
+    parser.add_argument('--config', metavar='FILE', help='of the detector (mmdet)')
+    parser.add_argument(
+        '--checkpoint',
+        metavar='FILE',
+        help='weights of the detector; of SAM a folder as transformers saves it, or its weights',
+    )
+    parser.add_argument(
+        '--device', help='of detector and SAM: cpu, cuda:1, ...; default: a GPU, else cpu'
+    )
+    parser.add_argument(
+        '--min-iou', type=float, metavar='X', help='of SAM: least predicted IoU; default: 0.88'
+    )
+    parser.add_argument('--min-stability', type=float, metavar='X', help='of SAM; default: 0.95')
     parser.add_argument(
         '--min-side',
         type=number,
@@ -126,7 +146,9 @@ def parse_args() -> argparse.Namespace:
         metavar='N',
         help='search larger images reduced to this longer side (boxes are scaled back)',
     )
-    parser.add_argument('--workers', type=int, metavar='N', help='processes; default: all cores')
+    parser.add_argument(
+        '--workers', type=int, metavar='N', help='processes; default: all cores, with a GPU 1'
+    )
     parser.add_argument(
         '--launcher',
         choices=LAUNCHERS,
@@ -151,15 +173,13 @@ def parse_args() -> argparse.Namespace:
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """The recipe asked for; an option of another method is an error."""
-    base = args.fast or args.best or (Recipe(args.method, {}) if args.method else DEFAULT)
+    base = args.fast or args.best or DEFAULT
+    method, options = (args.method, {}) if args.method else (base.method, base.options)
     given = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
-    for name in given.keys() - set(option_names(base.method)):
+    for name in given.keys() - set(option_names(method)):
         shown = {'model': 'edges'}.get(name, name).replace('_', '-')
-        raise ValueError(f'--{shown} is no option of --method {base.method}')
-    options = {**base.options, **given}
-    return replace(
-        base, options=options, min_side=args.min_side, max_side_input=args.max_side_input
-    )
+        raise ValueError(f'--{shown} is no option of --method {method}')
+    return Recipe(method, {**options, **given}, args.min_side, args.max_side_input)
 
 
 def side(recipe: Recipe) -> str:

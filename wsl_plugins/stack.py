@@ -42,7 +42,7 @@ OPENMMLAB = (
     Requirement('mmpretrain', ('onedl-mmpretrain', 'mmpretrain'), '1.2', '1.3.6', '1.3.6', True),
 )
 PKG_RESOURCES = 'setuptools<81'  # the last ones that are sure to have the module
-TRANSFORMERS = {'onedl-mmpretrain': '4.57.6', 'mmpretrain': '4.55.4'}
+TRANSFORMERS = {'onedl-mmpretrain': '4.57.6', 'mmpretrain': '4.51.3'}
 """The newest one beside which the mmpretrain up to 1.3.6 of each set can be imported."""
 
 

@@ -13,7 +13,8 @@ from wsl_plugins.proposals.generate import generate
 from wsl_plugins.proposals.joined import Joined
 from wsl_plugins.proposals.recipe import BEST, DEFAULT, FAST, METHODS, Recipe, option_names, propose
 
-NAMES = [*METHODS, 'dlib+selective_search+edge_boxes']
+NETWORKS = {'detector', 'sam'}  # which need a checkpoint: test_detector.py, test_sam.py
+NAMES = [*(n for n in METHODS if n not in NETWORKS), 'dlib+selective_search+edge_boxes']
 HERE = [n for n in NAMES if 'dlib' not in n or find_spec('dlib')]  # an optional library
 RECIPES = {name: Recipe(name, {}) for name in HERE} | dict(fast=FAST, best=BEST)
 

@@ -27,7 +27,7 @@ def recipe_of(dataset: ConfigDict) -> Recipe:
         The recipe that the file notes; :data:`.DEFAULT` if the file is not there or is silent.
 
     Raises:
-        ValueError: They are edge boxes of a model, whose file is not known here.
+        ValueError: They were made with a model, whose file is not known here.
     """
     path, meta = file_of(dataset)
     method = meta.get('method')
@@ -35,7 +35,7 @@ def recipe_of(dataset: ConfigDict) -> Recipe:
         return DEFAULT
     if 'model_sha256' in meta:
         raise ValueError(
-            f'{path} was made by {method} with an edge model: give the proposals of the '
+            f'{path} was made by {method} with a model file: give the proposals of the '
             "images (a file of tools/make_proposals.py), or a recipe with the method's model"
         )
     options = {name: meta[name] for name in option_names(method) if name in meta}

@@ -40,8 +40,8 @@ def generate(
         images: Image id to path.
         recipe: How proposals are made.
         out: The ``.npz`` to write. If it is already complete, it is checked and returned.
-        workers: Number of processes that this one starts. Default: as many as this process may use
-            (its part of them, where torchrun started several on the machine).
+        workers: Number of processes that this one starts. Default: one with a GPU, else as many as
+            this process may use (its part of them, where torchrun started several on the machine).
         skip_broken: Leave out images that cannot be read and list them in ``meta['broken']``,
             rather than stop. Default: False.
 
@@ -68,7 +68,7 @@ def generate(
             check_broken(ProposalFile.load(parts / name).meta['broken'], images, skip_broken)
         own = {name: shards[name] for name in team.share(team.tell(todo))}
         done = sum(len(shards[name]) for name in shards.keys() - set(todo))
-        make_shards(images, recipe, parts, own, done, workers, skip_broken)
+        make_shards(images, recipe, parts, own, done, _processes(workers, job), skip_broken)
         team.wait()
         result = _join(_all_there([parts / name for name in shards]), job, out)
         result.save(out)
@@ -99,7 +99,7 @@ def assist(
     if own:
         path = _all_there([parts / 'job.json'])[0]
         check_same_job(path, job, read_json(path), 'start all in one folder', NOTES)
-        make_shards(images, recipe, parts, own, 0, workers, skip_broken)
+        make_shards(images, recipe, parts, own, 0, _processes(workers, job), skip_broken)
     team.wait()
 
 
@@ -110,6 +110,11 @@ def check_made(images: dict[str, Path], recipe: Recipe, out: str | Path) -> None
         check_same_job(
             out, job, ProposalFile.load(out).meta, 'choose another output, or delete it', NOTES
         )
+
+
+def _processes(asked: int | None, job: dict) -> int | None:
+    """Number of processes: one where a GPU finds the boxes and none was asked; see make_shards."""
+    return asked or (1 if job.get('device') == 'cuda' else None)
 
 
 def _shards(images: dict[str, Path]) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ class Joined:
             1, both excluded. Default: 0.9.
 
     Raises:
-        ValueError: A number is out of range.
+        ValueError: A number is out of range, or two methods have a parameter of the same name.
     """
 
     def __init__(
@@ -32,7 +32,11 @@ class Joined:
         self.parts = tuple(parts)
         self.max_boxes = max_boxes
         self.join_iou = join_iou
-        self.parameters = {k: v for p in parts for k, v in p.parameters.items()}  # type: ignore[attr-defined]
+        known = [item for p in parts for item in p.parameters.items()]  # type: ignore[attr-defined]
+        names = [name for name, _ in known]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f'methods cannot be joined: two have {twice[0]}, a file notes one')
+        self.parameters = dict(known)
         self.parameters.update(max_boxes=max_boxes, join_iou=join_iou)
 
     def join(

@@ -41,9 +41,11 @@ def file_of(dataset: ConfigDict) -> tuple[Path, dict]:
 
 def _origin(meta: dict) -> dict:
     """What of it decides which boxes are found; of OpenCV's version the first number."""
-    keys = {'method', 'edges', 'model_sha256', 'dlib', 'min_side', 'max_side_input'}
+    keys = {'method', 'min_side', 'max_side_input'}
+    keys.update(('edges', 'dlib', 'config_sha256', 'model_sha256'))
     if is_method(method := meta.get('method')):
         keys.update(option_names(method))
+    keys.discard('device')  # finds the same boxes up to rounding
     found = {key: meta[key] for key in meta if key in keys}
     if 'opencv' in meta:
         found['OpenCV'] = str(meta['opencv']).partition('.')[0]

@@ -2,25 +2,31 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import signature
+from inspect import Parameter, signature
+from itertools import combinations
+from pkgutil import resolve_name
 from typing import Any, TypeGuard
 
 import cv2
 import numpy as np
 
 from wsl_plugins.proposals.boxes import canonicalise
-from wsl_plugins.proposals.dlib_candidates import DlibCandidates
-from wsl_plugins.proposals.edge_boxes import EdgeBoxes
 from wsl_plugins.proposals.joined import Joined
-from wsl_plugins.proposals.selective_search import SelectiveSearch
 
-METHODS: dict[str, Callable] = {
-    'selective_search': SelectiveSearch,
-    'edge_boxes': EdgeBoxes,
-    'dlib': DlibCandidates,
+METHODS = {
+    'selective_search': 'selective_search:SelectiveSearch',
+    'edge_boxes': 'edge_boxes:EdgeBoxes',
+    'dlib': 'dlib_candidates:DlibCandidates',
+    'detector': 'detector:Detector',
+    'sam': 'sam:Sam',
 }
+"""Class of each method in this package: only the one that is asked for is imported."""
 JOIN = '+'
 Proposer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+
+
+def _class_of(method: str) -> Callable:
+    return resolve_name(f'wsl_plugins.proposals.{METHODS[method]}')
 
 
 def is_method(name: object) -> TypeGuard[str]:
@@ -45,7 +51,7 @@ def option_names(method: str) -> list[str]:
             f'method must be one of {sorted(METHODS)}, or several different ones with {JOIN!r} '
             f'between, got {method!r}'
         )
-    classes = [METHODS[part] for part in parts]
+    classes = [_class_of(part) for part in parts]
     names = [name for each in classes for name in signature(each).parameters]
     own = ['max_boxes', 'join_iou'] if len(parts) > 1 else []
     return list(dict.fromkeys([*names, *own]))
@@ -67,7 +73,8 @@ class Recipe:
             scaled back and rounded. Default: none.
 
     Raises:
-        ValueError: Unknown method or option, or a number out of range.
+        ValueError: Unknown method or option, an option is missing, methods cannot be joined, or a
+            number out of range.
     """
 
     method: str
@@ -78,6 +85,12 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in self.options.keys() - set(option_names(self.method)):
             raise ValueError(f'{name} is no option of method {self.method}')
+        parts = [signature(_class_of(part)).parameters for part in self.method.split(JOIN)]
+        if shared := [name for a, b in combinations(parts, 2) for name in a if name in b]:
+            raise ValueError(f'{self.method} cannot be joined: two have the option {shared[0]}')
+        for name, option in [item for part in parts for item in part.items()]:
+            if option.default is Parameter.empty and name not in self.options:
+                raise ValueError(f'method {self.method} needs {name}')
         if not 0 < self.min_side < np.inf:
             raise ValueError(f'min_side must be above 0, got {self.min_side}')
         least = self.min_side if self.min_side >= 1 else 1 / self.min_side  # then it is a pixel
@@ -91,11 +104,11 @@ class Recipe:
         """A new proposer, from an image to boxes; its ``parameters`` identify it."""
         parts = self.method.split(JOIN)
         if len(parts) == 1:
-            return METHODS[self.method](**self.options)
+            return _class_of(self.method)(**self.options)
         return Joined([self._part(part) for part in parts], **self._own(Joined))
 
     def _part(self, method: str) -> Proposer:
-        return METHODS[method](**self._own(METHODS[method]))
+        return _class_of(method)(**self._own(_class_of(method)))
 
     def _own(self, called: Callable) -> dict:
         return {k: v for k, v in self.options.items() if k in signature(called).parameters}
@@ -131,7 +144,8 @@ def propose(
         max_side_input: See :class:`Recipe`.
 
     Returns:
-        (R, 4) int32 xyxy pixels of ``image`` (x2, y2 exclusive), and (R,) scores or None.
+        (R, 4) xyxy pixels of ``image`` (x2, y2 exclusive), integers but for detectors; and (R,)
+        scores or None.
     """
     height, width = image.shape[:2]
     scale = 1.0 if max_side_input is None else min(1.0, max_side_input / max(height, width))

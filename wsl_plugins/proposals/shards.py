@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmengine.dist import get_rank
 from tqdm import tqdm
 
@@ -106,6 +107,7 @@ def _cores() -> int:
 
 def _start_worker(recipe: Recipe) -> None:
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker.update(recipe=recipe, proposer=recipe.proposer())

@@ -34,22 +34,22 @@ def boxes_of_masks(masks: Any) -> np.ndarray:
         >>> boxes_of_masks(mask)
         array([[2, 1, 5, 3]])
     """
-    masks = np.asarray(masks)
-    if masks.size == 0:
-        return np.zeros((len(masks) if masks.ndim == 3 else 0, 4), np.int64)
-    if masks.ndim != 3 or masks.dtype.kind not in 'buif':
-        raise ValueError(f'masks must be (M, H, W), got shape {masks.shape} of {masks.dtype}')
-    if masks.dtype != bool:
-        one = masks.max()
-        if not ((masks == 0) | (masks == one)).all() or one < 0:
+    array: np.ndarray = np.asarray(masks)
+    if array.size == 0:
+        return np.zeros((len(array) if array.ndim == 3 else 0, 4), np.int64)
+    if array.ndim != 3 or array.dtype.kind not in 'buif':
+        raise ValueError(f'masks must be (M, H, W), got shape {array.shape} of {array.dtype}')
+    if array.dtype != bool:
+        one = array.max()
+        if not ((array == 0) | (array == one)).all() or one < 0:
             raise ValueError(
                 'masks must be bool, or have one value beside 0, got values from '
-                f'{masks.min():.4g} to {one:.4g}'
+                f'{array.min():.4g} to {one:.4g}'
             )
-        masks = masks != 0
+        array = array.astype(bool)
     edges = []
     for axis in (1, 2):  # of what is left: columns, then rows
-        some = masks.any(axis=axis)
+        some = array.any(axis=axis)
         far = (some.shape[1] - some[:, ::-1].argmax(axis=1)) * some.any(axis=1)
         edges.append((some.argmax(axis=1), far))
     (x1, x2), (y1, y2) = edges

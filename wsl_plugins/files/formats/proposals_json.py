@@ -43,7 +43,8 @@ def read_json_folder(folder: Path, paths: list[Path]) -> ForeignProposals:
         ValueError: A file holds something else, or they differ in what they have.
     """
     found: ForeignProposals | None = None
-    layout, nothing = {}, []
+    layout: dict[str, Any] = {}
+    nothing: list = []
     for path in paths:
         with file_errors(path, 'list of masks'):
             own = path.relative_to(folder).with_suffix('').as_posix()

@@ -13,7 +13,6 @@ SAM = ('predicted_iou', 'stability_score')
 """Scores that SAM's automatic mask generator gives each mask."""
 _SCORES = ('score', *SAM)
 _MASK, _BOX = 'segmentation', 'bbox'
-_IMAGE = {'image_id'}
 
 
 def layout_of(rows: list, path: Path, kind: str) -> dict[str, Any]:
@@ -48,7 +47,7 @@ def layout_of(rows: list, path: Path, kind: str) -> dict[str, Any]:
             raise ValueError(
                 f'{path}: {counts[key]} of {len(rows)} entries have {what}; needed: all or none'
             )
-    known = {source, score} | _IMAGE
+    known = {source, score, 'image_id'}
     return dict(
         columns='xyxy' if source == _MASK else 'xywh',
         first=0,
@@ -70,7 +69,8 @@ def add_rows(found: ForeignProposals, image: object, rows: list[dict]) -> None:
     if not found.masked:
         found.add(image, [row[_BOX] for row in rows], scores)
         return
-    boxes, sizes = np.zeros((len(rows), 4)), set()
+    boxes = np.zeros((len(rows), 4))
+    sizes: set[tuple[int, int]] = set()
     for number, row in enumerate(rows):
         try:
             boxes[number], size = box_of_segmentation(row[_MASK])
@@ -78,5 +78,6 @@ def add_rows(found: ForeignProposals, image: object, rows: list[dict]) -> None:
             raise ValueError(
                 f'{found.path}: mask {number} of image {short(image)}: {error}'
             ) from error
-        sizes |= {size} - {None}
+        if size is not None:
+            sizes.add(size)
     found.add_masks(image, boxes, scores, sizes)

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from wsl_plugins.checkpoints import MisfitError, load_fitting, read_checkpoint
 from wsl_plugins.config_names import find_config
+from wsl_plugins.files.problems import summary
 from wsl_plugins.proposals.networks import device_of, sha256_of
 
 
@@ -33,7 +34,7 @@ class Detector:
     Raises:
         FileNotFoundError: No such config or checkpoint.
         ValueError: The model cannot be built, needs proposals itself, or the checkpoint lacks some
-            of its weights.
+            of its weights, or has some that are not finite.
 
     Example:
         >>> rpn = Detector('rpn_r50_fpn_1x_coco.py', 'rpn_r50_fpn_1x_coco.pth')  # doctest: +SKIP
@@ -59,7 +60,10 @@ class Detector:
             'torch': torch.__version__,
         }
         self._model = _build(cfg, name)
-        fit = load_fitting(self._model, read_checkpoint(checkpoint).weights)
+        weights = read_checkpoint(checkpoint).weights
+        if bad := [key for key, w in weights.items() if not w.isfinite().all()]:
+            raise MisfitError(f'{checkpoint}: not finite: {summary(bad, "weight")}')
+        fit = load_fitting(self._model, weights)
         if not fit.complete:
             raise MisfitError(f'{checkpoint}: not of {name}: {fit}')
 
@@ -71,17 +75,12 @@ class Detector:
 
         Returns:
             (R, 4) float32 xyxy pixels (x2, y2 exclusive) and (R,) float32 scores.
-
-        Raises:
-            ValueError: A box is not finite.
         """
         from mmdet.apis import inference_detector
 
         found = inference_detector(self._model.to(self.device), image).pred_instances
-        boxes, scores = (found[key].cpu().numpy() for key in ('bboxes', 'scores'))
-        if not np.isfinite(boxes).all():
-            raise ValueError('the detector gives boxes that are not finite')
-        return boxes.astype(np.float32), scores.astype(np.float32)
+        boxes, scores = (found[key].float().cpu().numpy() for key in ('bboxes', 'scores'))
+        return boxes, scores
 
 
 def _pipeline(cfg: Config, name: str) -> list:

@@ -131,6 +131,11 @@ def test_sam_that_is_none(sam_folder, tmp_path):
     save_file(weights, tmp_path / 'model.safetensors', metadata=dict(format='pt'))
     with pytest.raises(ValueError, match=r'safetensors: lacks 1 weight: mask_decoder\.iou_token'):
         make(checkpoint=tmp_path)
+    weights = load_file(sam_folder / 'model.safetensors')
+    weights['mask_decoder.iou_token.weight'][:] = torch.nan
+    save_file(weights, tmp_path / 'model.safetensors', metadata=dict(format='pt'))
+    with pytest.raises(ValueError, match=r'not finite: 1 weight: mask_decoder\.iou_token\.weight'):
+        make(checkpoint=tmp_path)
     (tmp_path / 'model.safetensors').write_bytes(b'no weights')
     with pytest.raises(ValueError, match=r'model\.safetensors: no weights of SAM: '):
         make(checkpoint=tmp_path)

@@ -132,6 +132,8 @@ def _load(weights: Path) -> Any:
         raise ValueError(f'{weights}: no weights of SAM: {str(error).splitlines()[0]}') from error
     if lacking := sorted(info['missing_keys']):
         raise ValueError(f'{weights}: lacks {summary(lacking, "weight")}')
+    if bad := [key for key, weight in model.named_parameters() if not weight.isfinite().all()]:
+        raise ValueError(f'{weights}: not finite: {summary(bad, "weight")}')
     return model.eval()
 
 

@@ -16,7 +16,11 @@ from wsl_plugins.files.formats.foreign_proposals import ENDS, ForeignProposals
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.proposal_images import check_scale, select
 from wsl_plugins.files.formats.proposals_json import read_json_folder, read_json_proposals
-from wsl_plugins.files.formats.proposals_masks import ARRAYS, read_mask_arrays
+from wsl_plugins.files.formats.proposals_masks import (
+    ARRAYS,
+    check_mask_sizes,
+    read_mask_arrays,
+)
 from wsl_plugins.files.formats.proposals_mat import read_mat, read_mcg_folder
 from wsl_plugins.files.formats.proposals_pickle import read_pickle
 from wsl_plugins.files.names import ImageNames, bare, check_once, read_id_list
@@ -83,7 +87,7 @@ def read_any(
             found.end = end or found.end
             names = found.names(known, ann)
             of_images = [sizes.get(name, (np.nan, np.nan)) for name in names]
-            found.check_sizes(of_images)
+            check_mask_sizes(found, of_images)
             found.check_scale(np.array(of_images))
             result = _canonical(found, names)
         _check_inside(result, sizes)

@@ -110,20 +110,6 @@ class ForeignProposals:
         if scores is not None:
             self.scores[-1] = self.scores[-1][~empty]
 
-    def check_sizes(self, sizes: list[tuple[float, float]]) -> None:
-        """Raise ValueError if masks are of another size than their image.
-
-        Args:
-            sizes: (width, height) of each image, nan if unknown.
-        """
-        for place, found in self.sizes.items():
-            width, height = sizes[place]
-            if width == width and found != (width, height):
-                raise ValueError(
-                    f'{self.path}: masks of image {short(self.images[place])} are {found[0]} x '
-                    f'{found[1]} pixels, the image is {width:.0f} x {height:.0f} (width x height)'
-                )
-
     def _scores(self, values: object, number: int, image: object) -> np.ndarray:
         """(number,) float64; a column or a row will do."""
         try:

@@ -43,6 +43,22 @@ def read_mask_arrays(source: Path, paths: list[Path]) -> ForeignProposals:
     return found
 
 
+def check_mask_sizes(found: ForeignProposals, sizes: list[tuple[float, float]]) -> None:
+    """Raise ValueError if masks are of another size than their image.
+
+    Args:
+        found: Proposals of masks, or of anything else.
+        sizes: (width, height) of each image, nan if unknown.
+    """
+    for place, (width, height) in found.sizes.items():
+        image = sizes[place]
+        if not np.isnan(image[0]) and (width, height) != image:
+            raise ValueError(
+                f'{found.path}: masks of image {short(found.images[place])} are {width} x {height} '
+                f'pixels, the image is {image[0]:.0f} x {image[1]:.0f} (width x height)'
+            )
+
+
 def _read(path: Path) -> Mapping[str, Any]:
     if path.suffix == '.npy':
         return dict(masks=read_npy(path))

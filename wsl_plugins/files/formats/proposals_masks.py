@@ -52,7 +52,7 @@ def check_mask_sizes(found: ForeignProposals, sizes: list[tuple[float, float]]) 
     """
     for place, (width, height) in found.sizes.items():
         image = sizes[place]
-        if not np.isnan(image[0]) and (width, height) != image:
+        if not np.isnan(image[0]) and (width, height) != tuple(image):
             raise ValueError(
                 f'{found.path}: masks of image {short(found.images[place])} are {width} x {height} '
                 f'pixels, the image is {image[0]:.0f} x {image[1]:.0f} (width x height)'

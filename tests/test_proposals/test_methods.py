@@ -163,9 +163,7 @@ def test_recipe_tells_what_identifies_it(edge_model):
 
 
 def test_recipe_is_checked():
-    with pytest.raises(
-        ValueError, match=r"\['dlib', 'edge_boxes', 'selective_search'\], .* got 'mcg'"
-    ):
+    with pytest.raises(ValueError, match=r"'sam', 'selective_search'\], .* got 'mcg'"):
         Recipe('mcg', {})
     with pytest.raises(ValueError, match='min_side must be above 0, got 0'):
         Recipe('selective_search', {}, min_side=0)

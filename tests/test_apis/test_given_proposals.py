@@ -136,7 +136,7 @@ def test_proposals_of_one_config_that_were_made_otherwise(tmp_path):
 
 def test_edge_boxes_need_their_model(tmp_path):
     write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10, model_sha256='12'))
-    words = r'p\.npz was made by edge_boxes with an edge model: give the proposals'
+    words = r'p\.npz was made by edge_boxes with a model file: give the proposals'
     with pytest.raises(ValueError, match=words):
         recipe_of(ConfigDict(data_root=str(tmp_path), proposal_file='p.npz'))
     write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10, edges='gradient'))

@@ -134,6 +134,24 @@ def test_proposals_of_one_config_that_were_made_otherwise(tmp_path):
     assert line.endswith('train.npz: OpenCV 5 (there: 4)')
 
 
+@pytest.mark.parametrize(
+    ('key', 'changed'),
+    [('config_sha256', 'ef'), ('model_sha256', 'ef'), ('min_iou', 0.5), ('min_stability', 0.5)],
+)
+def test_networks_of_another_origin(tmp_path, key, changed):
+    """All that decides about boxes counts; the device does not."""
+    meta = dict(method='sam', model_sha256='ab', device='cpu', opencv='4.12.0')
+    if key == 'config_sha256':
+        meta.update(method='detector', config_sha256='cd')
+    else:
+        meta.update(min_iou=0.88, min_stability=0.95)
+    write(tmp_path / 'p.npz', meta)
+    dataset = ConfigDict(data_root=str(tmp_path), proposal_file='p.npz')
+    assert other_origin(dataset, dict(meta, device='cuda')) is None
+    told = other_origin(dataset, {**meta, key: changed})
+    assert told.endswith(f'p.npz: {key} {changed} (there: {meta[key]})')
+
+
 def test_edge_boxes_need_their_model(tmp_path):
     write(tmp_path / 'p.npz', dict(method='edge_boxes', max_boxes=10, model_sha256='12'))
     words = r'p\.npz was made by edge_boxes with a model file: give the proposals'

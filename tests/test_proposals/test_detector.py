@@ -14,6 +14,9 @@ from mmengine.config import Config
 from wsl_plugins.apis.proposals import recipe_of
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.detector import Detector
+from wsl_plugins.proposals.generate import SHARD_SIZE
+from wsl_plugins.proposals.joined import Joined
+from wsl_plugins.proposals.networks import device_of
 from wsl_plugins.proposals.recipe import Recipe, propose
 
 from mmdet.apis import inference_detector, init_detector
@@ -150,6 +153,56 @@ def test_command_resumes(detectors, tmp_path):
     again = [damaged if word == checkpoint else word for word in command]
     done = subprocess.run([*again, out], capture_output=True, text=True)
     assert done.returncode == 1 and 'was made otherwise: model_sha256: found' in done.stderr
+
+
+def test_joined_with_a_detector(detectors):
+    """Its boxes have their turns; what identifies it stays."""
+    config, checkpoint = detectors['rpn']
+    options = dict(config=config, checkpoint=checkpoint, device='cpu')
+    recipe = Recipe('detector+selective_search', {**options, 'mode': 'fast'}, 4)
+    boxes, _ = propose(draw(0), recipe.proposer(), 4)
+    alone, _ = propose(draw(0), Recipe('detector', options).proposer(), 4)
+    assert boxes[0].tolist() == alone[0].tolist() and len(boxes) > len(alone)
+    meta = recipe.meta()
+    own = Detector(**options).parameters
+    assert {key: meta[key] for key in own} == own and meta['mode'] == 'fast'
+
+
+def test_two_model_files_in_one_file(detectors):
+    one, two = (Detector(*detectors[kind], 'cpu') for kind in KINDS)
+    with pytest.raises(ValueError, match='cannot be joined: two have config_sha256'):
+        Joined([one, two])
+
+
+def test_command_in_two_processes(detectors, tmp_path):
+    """Of a launcher: the bytes of one."""
+    (tmp_path / 'images').mkdir()
+    for n in range(SHARD_SIZE + 2):
+        cv2.imwrite(str(tmp_path / f'images/{n}.png'), draw(n))
+    config, checkpoint = detectors['rpn']
+    options = ['--config', config, '--checkpoint', checkpoint, '--device', 'cpu', '--min-side', '4']
+    command = [TOOL, tmp_path / 'images', '--method', 'detector', *options, '--workers', '1']
+    one, two = tmp_path / '1.npz', tmp_path / '2.npz'
+    torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
+    for words in (
+        [sys.executable, *command, '--out', one],
+        [sys.executable, *torchrun, *command, '--out', two, '--launcher', 'pytorch'],
+    ):
+        done = subprocess.run(words, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_processes_of_one_machine_have_its_gpus_in_turns(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    for name in ('LOCAL_RANK', 'SLURM_LOCALID'):
+        monkeypatch.delenv(name, raising=False)
+    assert device_of(None) == torch.device('cuda:0')
+    monkeypatch.setenv('SLURM_LOCALID', '3')
+    assert device_of(None) == torch.device('cuda:1')
+    monkeypatch.setenv('LOCAL_RANK', '2')
+    assert device_of(None) == torch.device('cuda:0')
 
 
 def test_detector_that_is_none(detectors, tmp_path):

@@ -168,6 +168,10 @@ def test_joined_methods_are_checked():
     with pytest.raises(ValueError, match='kvals is no option of method edge_boxes'):
         Recipe('edge_boxes', dict(kvals=(1, 2, 3)))
     assert DEFAULT.meta()['max_boxes'] == 1500
+    with pytest.raises(ValueError, match='detector.sam cannot be joined: two have .* checkpoint'):
+        Recipe('detector+sam', dict(config='a.py', checkpoint='a.pth'))
+    with pytest.raises(ValueError, match='method edge_boxes.sam needs checkpoint'):
+        Recipe('edge_boxes+sam', dict(min_iou=0.5))
 
 
 @pytest.mark.parametrize(

@@ -266,9 +266,9 @@ def test_resume_with_another_schedule(home):
     assert 'goes on as the config says' in output
     whole = rates(home / 'long')
     assert rates(home / 'extended') == {step: whole[step] for step in range(4, 10)}
-    bigger = ['--cfg-options', 'train_dataloader.batch_size=3']
-    output = succeed(tool(*resumed, home / 'bigger', *bigger))
-    assert 'an epoch of the checkpoint had 3 steps, now it has 2: iterations are counted' in output
+    smaller = ['--cfg-options', 'train_dataloader.batch_size=1']
+    output = succeed(tool(*resumed, home / 'smaller', *smaller))
+    assert 'an epoch of the checkpoint had 3 steps, now it has 6: iterations are counted' in output
     assert (
         'error: --new-schedule goes with --resume' in tool('train', 'a.py', '--new-schedule').stdout
     )

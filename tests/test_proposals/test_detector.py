@@ -148,7 +148,7 @@ def test_command_resumes(detectors, tmp_path):
         recipe_of(dict(data_root=str(tmp_path), proposal_file='1.npz'))
     damaged = tmp_path / 'other.pth'
     weights = torch.load(checkpoint, weights_only=True)['state_dict']
-    weights['rpn_head.rpn_cls.bias'] += 1
+    weights['bbox_head.rpn_cls.bias'] += 1
     torch.save(weights, damaged)
     again = [damaged if word == checkpoint else word for word in command]
     done = subprocess.run([*again, out], capture_output=True, text=True)
@@ -230,10 +230,10 @@ def test_weights_that_are_not_finite(detectors, tmp_path):
     """mmdet leaves out boxes that are no numbers: every image would have none."""
     config, checkpoint = detectors['rpn']
     weights = torch.load(checkpoint, weights_only=True)['state_dict']
-    weights['rpn_head.rpn_reg.bias'][:] = torch.nan
+    weights['bbox_head.rpn_reg.bias'][:] = torch.nan
     torch.save(weights, tmp_path / 'nan.pth')
     with pytest.raises(
-        ValueError, match=r'nan\.pth: not finite: 1 weight: rpn_head\.rpn_reg\.bias'
+        ValueError, match=r'nan\.pth: not finite: 1 weight: bbox_head\.rpn_reg\.bias'
     ):
         Detector(config, tmp_path / 'nan.pth', 'cpu')
 

@@ -49,7 +49,7 @@ def boxes_of_masks(masks: Any) -> np.ndarray:
         array = array.astype(bool)
     edges = []
     for axis in (1, 2):  # of what is left: columns, then rows
-        some: np.ndarray = array.any(axis=axis)
+        some = np.asarray(array.any(axis=axis))
         far = (some.shape[1] - some[:, ::-1].argmax(axis=1)) * some.any(axis=1)
         edges.append((some.argmax(axis=1), far))
     (x1, x2), (y1, y2) = edges

@@ -40,7 +40,13 @@ class TimmPart(BaseModule):
         return [info['module'] for info in self.timm_model.feature_info]
 
     def freeze(self) -> None:
-        """Fix what does not learn; called once, when nothing is added any more."""
+        """Fix what does not learn; called once, when nothing is added any more.
+
+        The number of classes of the classifier that is not there (0) goes as well: to mmdet's
+        ``NumClassCheckHook`` each module that has one is a head of the detector.
+        """
+        for module in self.timm_model.modules():
+            vars(module).pop('num_classes', None)
         if self.frozen_norm:
             norms = [m for m in self.timm_model.modules() if isinstance(m, _BatchNorm)]
             self.frozen = [*self.frozen, *norms]

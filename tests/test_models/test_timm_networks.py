@@ -99,8 +99,27 @@ def test_frozen_stages():
         n.removeprefix('timm_model.') for n in trained(resnet)
     }
     assert fixed == first
-    vit = trained(TimmBackbone(**VIT, frozen_stages=11))
-    assert vit == {'timm_model.norm.weight', 'timm_model.norm.bias'}
+    after = ('timm_model.blocks.11.', 'timm_model.norm.')
+    vit = trained(TimmBackbone(**VIT, frozen_stages=10))
+    assert vit and all(name.startswith(after) for name in vit)
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(frozen_stages=4),
+        dict(VIT, frozen_stages=11),
+        dict(VIT, out_indices=(0, 11), frozen_stages=11),
+    ],
+)
+def test_the_last_level_freezes_the_whole_network(options):
+    """An EfficientNet's last convolution and a ViT's last normalisation follow it."""
+    settings = dict(dict(model_name=LITE0), **options)
+    backbone = TimmBackbone(**settings).train()
+    before = {key: value.clone() for key, value in backbone.state_dict().items()}
+    backbone(torch.rand(2, 3, 64, 64))
+    assert not trained(backbone)
+    assert all(value.equal(before[key]) for key, value in backbone.state_dict().items())
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ class TimmBackbone(TimmPart):
             normalisation. Default None: the last map in front of the classifier's pooling; an
             EfficientNet's is behind one more convolution (1,280 channels in place of 320).
         frozen_stages: last level whose parameters, and those of all before it, stay fixed, and
-            BatchNorm in evaluation mode. Default -1 (none).
+            BatchNorm in evaluation mode; the last of all levels takes what follows it along.
+            Default -1 (none).
         frozen_norm: True: all BatchNorm keep parameters and statistics. Default False.
         init_cfg: mmengine initialisation. Default: timm's.
         **kwargs: of ``timm.create_model``: ``output_stride=16`` dilates the last stages,
@@ -73,7 +74,9 @@ class TimmBackbone(TimmPart):
             levels = [index % len(names) for index in asked]
             network.prune_intermediate_layers(levels, prune_norm=not tokens)
             self.out_indices = levels
-        if frozen_stages >= 0:
+        if frozen_stages == len(names) - 1:
+            self.frozen = list(network.modules())
+        elif frozen_stages >= 0:
             self.frozen = modules_until(network, names[frozen_stages])
         self.freeze()
 

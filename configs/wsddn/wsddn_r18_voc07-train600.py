@@ -1,5 +1,6 @@
 # The CPU-sized recipe: ResNet-18 with C5 on 128 random proposals per image, vectors of one length.
-# Weights: a ResNet-18 with torchvision's names; see the README for the ones that were measured.
+# resnet18_pqf.pth (configs/oicr/README.md) is not published; 'torchvision://resnet18' fits as well,
+# and wsddn_lite0_voc07-train600.py has weights that come with a package.
 _base_ = [
     '../_base_/models/wsddn_r18-c4.py',
     '../_base_/datasets/voc07-train600_wsod.py',

@@ -1,5 +1,6 @@
 # A part of VOC 2007 for small machines: 600 images of `train`, 300 of `val`, reduced to 360 pixels
-# on the longer side.
+# on the longer side. Lists and proposals are not published: configs/oicr/README.md, "Lists of one's
+# own", makes some.
 _base_ = './voc07_wsod.py'
 
 scales = [(2000, 224), (2000, 272), (2000, 320), (2000, 368)]

@@ -5,14 +5,26 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+import wsl_plugins  # noqa: F401  (makes its configs known as bases)
+
 ROOT = Path(__file__).parents[1]
 
 
-def test_mixing_into_mmdet_is_the_config_of_the_project():
-    """It trains a step in ``test_projects_examples.py``."""
+def test_the_engineers_config_is_that_of_the_project():
+    """``test_projects_own_data.py`` trains it with mmdet's own tool."""
     (block,) = re.findall(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.DOTALL)
     project = ROOT / 'projects' / 'mixing_mist_into_mmdet'
-    assert block == (project / 'fast-rcnn_r50_fpn_mist_1x_coco.py').read_text()
+    assert block == (project / 'fast-rcnn_r50_fpn_mist_own.py').read_text()
+
+
+def test_bases_of_own_configs_are_found_from_any_folder(tmp_path):
+    for page in ('tour', 'extending'):
+        text = (ROOT / 'docs' / f'{page}.md').read_text()
+        blocks = re.findall(r'```python\n(.*?)```', text, re.DOTALL)
+        (block,) = (block for block in blocks if block.startswith('_base_'))
+        (tmp_path / 'mine.py').write_text(block)
+        cfg = Config.fromfile(tmp_path / 'mine.py', import_custom_modules=False)
+        assert cfg.model.roi_head.sampler.type in ('wsl_plugins.MISTSampler', 'mmdet.MySampler')
 
 
 def test_files_that_documents_name_exist():

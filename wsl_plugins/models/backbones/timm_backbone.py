@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from wsl_plugins.models.timm_networks import TimmPart, modules_until
+from wsl_plugins.models.timm_padding import centre_cells, pad_behind
 from wsl_plugins.registry import MODELS
 
 
@@ -30,12 +31,19 @@ class TimmBackbone(TimmPart):
             Default -1 (none).
         frozen_norm: True: all BatchNorm keep parameters and statistics. Default False.
         init_cfg: mmengine initialisation. Default: timm's.
+        centred: True: cell i of networks whose strided layers pad as TensorFlow does (timm's
+            ``tf_efficientnet*``, ``tf_mobilenetv3*``, ``tf_mixnet*`` and ``pad_type='same'``) is
+            centred on pixel (i + 0.5) stride - 0.5, to half a pixel, as RoIAlign and every resize
+            take it; images get zeros below and to the right up to a multiple of the stride. False:
+            as in TensorFlow, half a cell below and to the right of it (stride 32: 15.5 pixels), and
+            for sides that are no multiples elsewhere. Default True; no effect on other networks.
         **kwargs: of ``timm.create_model``: ``output_stride=16`` dilates the last stages,
             ``dynamic_img_size=True`` lets a ViT take any image.
 
     Raises:
         ImportError: timm is not installed.
-        ValueError: timm has no such network, it has no such level, or timm cannot give its maps.
+        ValueError: timm has no such network, it has no such level, or timm cannot give its maps;
+            levels of several strides are asked for, of which one alone can be centred.
 
     Example:
         >>> images = torch.rand(1, 3, 64, 96)
@@ -52,6 +60,7 @@ class TimmBackbone(TimmPart):
         frozen_stages: int = -1,
         frozen_norm: bool = False,
         init_cfg: dict | None = None,
+        centred: bool = True,
         **kwargs,
     ) -> None:
         super().__init__(model_name, frozen_norm, init_cfg, **kwargs)
@@ -67,13 +76,20 @@ class TimmBackbone(TimmPart):
                 f'{model_name} has the levels 0 to {len(names) - 1}: got out_indices='
                 f'{out_indices}, frozen_stages={frozen_stages}'
             )
-        self.out_indices = None
+        levels = [index % len(names) for index in asked or (-1,)]
         if asked and not hasattr(network, 'prune_intermediate_layers'):
             raise ValueError(f'timm gives the last map of {model_name} alone: out_indices=None')
         if asked:
-            levels = [index % len(names) for index in asked]
             network.prune_intermediate_layers(levels, prune_norm=not tokens)
-            self.out_indices = levels
+        self.out_indices = levels if asked else None
+        self.stride = centre_cells(network, max(levels)) if centred else 1
+        strides = {network.feature_info[level]['reduction'] for level in levels}
+        if self.stride > 1 and len(strides) > 1:
+            raise ValueError(
+                f'{model_name} pads as TensorFlow does, and cells of one stride alone can be '
+                f'centred: got out_indices={out_indices}, of strides {sorted(strides)}; '
+                'centred=False leaves them half a cell below and to the right'
+            )
         if frozen_stages == len(names) - 1:
             self.frozen = list(network.modules())
         elif frozen_stages >= 0:
@@ -82,6 +98,7 @@ class TimmBackbone(TimmPart):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Maps (N, C, h, w) of images (N, 3, H, W)."""
+        x = pad_behind(x, self.stride)
         if self.out_indices is None:
             return (self.timm_model.forward_features(x),)
         return tuple(

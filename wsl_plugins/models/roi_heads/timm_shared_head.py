@@ -11,7 +11,8 @@ class TimmSharedHead(TimmPart):
     """What a convolutional network of timm does behind a level of features.
 
     Follows :class:`wsl_plugins.models.backbones.TimmBackbone` with ``out_indices=(after,)``, as C5
-    of a ResNet follows C4 (He et al., CVPR 2016): (R, C, h, w) become (R, D, h / 2, w / 2).
+    of a ResNet follows C4 (He et al., CVPR 2016): (R, C, h, w) become (R, D, h / 2, w / 2). Cells
+    of odd sides, as 7, lie in the middle, with TensorFlow's padding too.
 
     Args:
         model_name: as of the backbone.

@@ -56,9 +56,10 @@ class Table:
 
 def test_page_of_each_package(tmp_path):
     pytest.importorskip('mkdocstrings')
+    pytest.importorskip('latex2mathml')
     files = dict(FILES, **{'mkdocs.yml': (ROOT / 'mkdocs.yml').read_text()})
-    for name in ('site_links.py', 'api_pages.py', 'markdown_docstrings.py', 'extra.css'):
-        files[f'docs/{name}'] = (ROOT / 'docs' / name).read_text()
+    for path in [*ROOT.glob('docs/*.py'), ROOT / 'docs' / 'extra.css']:
+        files[f'docs/{path.name}'] = path.read_text()
     files['mkdocs.yml'] = re.sub(
         r'\nnav:.*', '\nnav: [Home: index.md]\n', files['mkdocs.yml'], flags=re.DOTALL
     )

@@ -105,10 +105,11 @@ def test_every_page_is_in_the_navigation():
 
 
 def anchors(markdown: str) -> set[str]:
-    """Of the headings, as GitHub and MkDocs make them."""
+    """Of the headings, as GitHub and MkDocs make them, and those set by hand."""
     text = re.sub(r'^```.*?^```', '', markdown, flags=re.DOTALL | re.MULTILINE)
     titles = re.findall(r'^#+ +(.+)$', text, re.MULTILINE)
-    return {re.sub(r'[^\w\- ]', '', title.lower()).replace(' ', '-') for title in titles}
+    made = {re.sub(r'[^\w\- ]', '', title.lower()).replace(' ', '-') for title in titles}
+    return made | set(re.findall(r'<a id="([\w-]+)">', text))
 
 
 def test_anchors_of_links_exist():
@@ -122,6 +123,19 @@ def test_anchors_of_links_exist():
             assert anchor in anchors(target.read_text()), f'{document}: {link}#{anchor}'
             checked += 1
     assert checked > 10
+
+
+def test_equations_are_understood():
+    """By docs/equations.py: no command of LaTeX is left as it is (see requirements/docs.txt)."""
+    pytest.importorskip('latex2mathml')
+    hook = runpy.run_path(str(ROOT / 'docs' / 'equations.py'))
+    pages = {path: path.read_text() for path in ROOT.glob('docs/**/*.md')}
+    blocks = [(page, block) for page in pages for block in hook['BLOCK'].findall(pages[page])]
+    assert len(blocks) > 10
+    for page, block in [*blocks, ('a command that does not exist', r'\nothing x')]:
+        words = re.sub('<[^>]+>', '', hook['mathml'](block))
+        left = '\\' in words or '&amp;' in words
+        assert left == (page == 'a command that does not exist'), f'{page}: {block}{words}'
 
 
 def test_links_to_files_of_the_repository_work_in_the_site(tmp_path):

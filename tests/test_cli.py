@@ -12,7 +12,10 @@ import wsl_plugins_cli as cli
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ROOT / 'tools'
-OF_THE_CLONE = {'analysis/list_components.py'}  # writes docs/components.md
+OF_THE_CLONE = {
+    'analysis/list_components.py',  # writes docs/components.md
+    'launch.py',  # torchrun, for dist_train.sh and dist_test.sh
+}
 HEAVY = ('torch', 'mmcv', 'mmengine', 'numpy', 'wsl_plugins')
 SCRIPT = """
 import sys

@@ -151,7 +151,7 @@ def test_addresses(server, tmp_path, monkeypatch):
         fetch(f'{address}/z-00000000.pth')
     assert not (tmp_path / 'cache' / 'checkpoints' / 'z-00000000.pth').exists()
     with pytest.raises(
-        OSError, match=r'^http.*none\.pth: not downloaded: .*404.*--weights FILE.*$'
+        OSError, match=r'^http.*none\.pth: not downloaded \(.*404.*\).*--weights FILE.*$'
     ):
         fetch(f'{address}/none.pth')
     for source, message in (

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from wsl_plugins.datasets.prepare import write
+from wsl_plugins.datasets.prepare import checks, write
 from wsl_plugins.files.formats.box_csv import read_box_csv
 from wsl_plugins.files.formats.label_csv import read_label_csv
 from wsl_plugins.proposals import ProposalFile
@@ -355,7 +355,7 @@ def test_no_training_image_has_a_proposal(photos, capsys):
 
 def test_force_keeps_what_it_cannot_replace(photos, capsys, monkeypatch):
     none = np.zeros((0, 4), np.int32), None
-    monkeypatch.setattr(write, 'propose', lambda pixels, *_: none if len(pixels) < 20 else 1 / 0)
+    monkeypatch.setattr(checks, 'propose', lambda pixels, *_: none if len(pixels) < 20 else 1 / 0)
     rows = [f'{n}.png,{("owl", "emu")[n % 2]}' for n in range(12)]
     out = photos.parent / 'out'
     assert prepare(photos, rows)[0] == 0

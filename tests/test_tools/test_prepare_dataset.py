@@ -403,7 +403,7 @@ def test_cells(tmp_path, fake_proposals, everywhere, capsys):
     first = shown.splitlines()[0]
     if everywhere:
         assert first.startswith("CANNOT BE LEARNED from these labels: 'large' is in ")
-        assert 'to do:   or cut the images into tiles: --tiles 3; by the boxes' in shown
+        assert 'to do:   or cut the images into tiles: --tiles 2; by the boxes' in shown
         assert 'fits:    neither' in shown
     else:
         assert first.startswith('suitable for a detector: every class is missing from at least ')

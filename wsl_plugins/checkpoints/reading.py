@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlparse
 
 import numpy as np
@@ -90,8 +91,9 @@ def fetch(source: str) -> Path:
                 address, str(path), digits and digits[1], progress=sys.stderr.isatty()
             )
         except OSError as error:
+            why = error if isinstance(error, HTTPError) else getattr(error, 'reason', error)
             raise OSError(
-                f'{source}: not downloaded ({getattr(error, "reason", error)}); without a network, '
+                f'{source}: not downloaded ({why}); without a network, '
                 f'fetch {address} elsewhere and put it at {path}, or give another file (--weights '
                 'FILE of a tool, checkpoint=FILE of a config) or what a package brings: '
                 f'{", ".join(PACKAGED)}'

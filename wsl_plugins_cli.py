@@ -31,7 +31,7 @@ COMMANDS = {
         'prepare': ('prepare_dataset.py', "one's own images: data, proposals and a config"),
         'proposals': (
             'make_proposals.py',
-            "selective search, edge boxes, dlib's boxes, a detector, SAM",
+            'selective search, edge boxes, dlib, a detector, SAM',
         ),
         'convert-proposals': ('convert_proposals.py', 'proposals from and to other formats'),
         'proposal-stats': ('proposal_stats.py', 'number and recall of proposals'),

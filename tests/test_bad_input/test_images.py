@@ -17,7 +17,7 @@ from wsl_plugins.apis.images import read_image as read_for_inference
 from wsl_plugins.datasets import WSODCocoDataset, WSOLDataset
 from wsl_plugins.datasets.prepare.images import read_sizes
 from wsl_plugins.datasets.prepare.source import LabelledImage
-from wsl_plugins.proposals import generate as generate_module
+from wsl_plugins.proposals import shards
 from wsl_plugins.proposals.generate import generate
 from wsl_plugins.proposals.recipe import Recipe
 from wsl_plugins.pseudo_boxes.image_batches import read_image as read_for_ddt
@@ -133,8 +133,8 @@ def test_proposals(image, monkeypatch):
         return np.array([[0, 0, *pixels.shape[1::-1]]]), None
 
     recipe = Recipe('selective_search', {})
-    monkeypatch.setattr(generate_module, '_worker', dict(recipe=recipe, proposer=whole_image))
-    boxes, _ = generate_module._work(path)
+    monkeypatch.setattr(shards, '_worker', dict(recipe=recipe, proposer=whole_image))
+    boxes, _ = shards._work(path)
     if shown is BROKEN:
         assert boxes == 'cannot be read as an image' and not seen
     else:

@@ -10,7 +10,7 @@ from PIL import Image
 import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
 from wsl_plugins.apis.proposals import check_inside
 from wsl_plugins.apis.wsod_inferencer import WSODInferencer
-from wsl_plugins.datasets.prepare.source import LabelledImage
+from wsl_plugins.datasets.prepare.source import LabelledImage, Source
 from wsl_plugins.datasets.prepare.split import check_splits, split_images
 from wsl_plugins.evaluation.metrics import (
     BoxAcc,
@@ -160,7 +160,7 @@ def test_one_image_cannot_be_parted(tmp_path):
     with pytest.raises(ValueError, match='--test-fraction 0.5 of 1 images leaves no image to test'):
         split_images(images, 0.5, 0)
     with pytest.raises(ValueError, match=r"at least two classes are needed .* got \['cat'\]"):
-        check_splits(images, images)
+        check_splits(Source(images), Source(images))
 
 
 def test_proposals_of_another_size_are_refused_at_inference():

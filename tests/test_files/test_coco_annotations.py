@@ -252,8 +252,10 @@ def test_statistics(row, tmp_path, capsys, monkeypatch):
     draw(tmp_path / 'coco', change)
     status, shown = statistics(tmp_path / 'coco', capsys, monkeypatch)
     assert status == 0, shown
-    lines = dict(line.split() for line in shown.splitlines() if 'stats:' not in line)
+    lines = dict(line.split() for line in shown.partition('\n\n')[0].splitlines())
     assert lines['objects'] == str(len(wanted))
+    counts = re.findall(r'^\| (.*(?:cat|dog).*?) +\| (\d)', shown, re.M)
+    assert counts == sorted((name, '1') for name, _ in wanted.values())
     assert all(part in shown for part in sentence)
 
 

@@ -214,8 +214,12 @@ def test_statistics(row, tmp_path, capsys, monkeypatch):
     args = [tmp_path / 'p.npz', '--voc-root', tmp_path / 'voc', '--split', 'test']
     status, shown = run(capsys, monkeypatch, 'proposal_stats', *args)
     assert status == 0, shown
-    rows = dict(line.split() for line in shown.splitlines() if 'stats:' not in line)
+    rows = dict(line.split() for line in shown.partition('\n\n')[0].splitlines())
     assert (rows['objects'], rows['recall@0.7']) == ('2', '100.0%')
+    assert re.findall(r'^\| (.*(?:cat|dog).*?) +\| (\d)', shown, re.M) == [
+        ('cat', '1'),
+        ('dog', '1'),
+    ]
     assert all(f'2 {sentence}' in shown for sentence in ROWS[row][2:])
 
 

@@ -31,8 +31,8 @@ def test_the_map_is_named(loss, value):
         loss('backbone.layer3.1.conv2.weight', value)
 
 
-def test_the_layers_per_proposal_are_named(loss):
-    with pytest.raises(FloatingPointError, match='image scores are not finite, all feature maps'):
+def test_the_scores_are_named(loss):
+    with pytest.raises(FloatingPointError, match='scores are not finite: the layers that give'):
         loss('roi_head.shared_head.classifier.0.weight', float('nan'))
 
 

@@ -1,4 +1,4 @@
-"""A training that has diverged says where: in the maps, in the layers per proposal, in a loss."""
+"""A training that has diverged says where: in the maps, in the image scores, in a loss."""
 
 from types import SimpleNamespace
 

@@ -38,7 +38,7 @@ class WSODInferencer(DetInferencer):
 
     The test pipeline of the config is used without its annotations. If it loads proposals and none
     are given, they are computed: as those of the config's test set were, by what its proposal file
-    notes, else by selective search as ``tools/make_proposals.py`` does it.
+    notes, else as ``tools/make_proposals.py`` does by default.
 
     Args:
         model: Config, or its file.

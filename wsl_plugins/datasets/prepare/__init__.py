@@ -5,8 +5,9 @@ from wsl_plugins.datasets.prepare.csv_labels import count_unlisted, read_csv
 from wsl_plugins.datasets.prepare.eval_boxes import attach_boxes
 from wsl_plugins.datasets.prepare.folders import read_folders
 from wsl_plugins.datasets.prepare.plan import TASKS, Plan
+from wsl_plugins.datasets.prepare.prepared import Prepared
 from wsl_plugins.datasets.prepare.source import Source
-from wsl_plugins.datasets.prepare.write import Prepared, prepare
+from wsl_plugins.datasets.prepare.write import prepare
 
 __all__ = [
     'TASKS',

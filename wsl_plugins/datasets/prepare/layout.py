@@ -39,6 +39,26 @@ def write_annotations(path: Path, named: dict[str, LabelledImage], classes: list
         file.write(json.dumps(content, ensure_ascii=False).encode())
 
 
+def write_split_annotations(
+    folder: Path, splits: dict[str, dict[str, LabelledImage]], classes: list[str]
+) -> None:
+    """COCO annotations; those of training have no boxes, which lie in a file of their own.
+
+    Args:
+        folder (Path): Folder to write ``train.json``, ``test.json`` and, if training images have
+            boxes, ``train_boxes.json`` to.
+        splits (dict): 'train' and 'test' to the file name of every image and the image.
+        classes (list[str]): Names of the classes; ids count from 1.
+    """
+    train = splits['train']
+    bare = {name: image.with_(boxes=()) for name, image in train.items()}
+    boxed = {name: image for name, image in train.items() if image.boxes}
+    write_annotations(folder / 'train.json', bare, classes)
+    write_annotations(folder / 'test.json', splits['test'], classes)
+    if boxed:
+        write_annotations(folder / 'train_boxes.json', boxed, classes)
+
+
 def _annotation(box: Box, number: dict[str, int]) -> dict:
     x1, y1, x2, y2 = box.xyxy
     width, height = x2 - x1, y2 - y1

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mmengine.device import get_device
@@ -36,8 +36,8 @@ from wsl_plugins.datasets.prepare.eval_boxes import keep_boxes
 from wsl_plugins.datasets.prepare.images import link_images, name_images, read_sizes
 from wsl_plugins.datasets.prepare.layout import (
     check_metadata_names,
-    write_annotations,
     write_metadata,
+    write_split_annotations,
 )
 from wsl_plugins.datasets.prepare.plan import (
     SPLITS,
@@ -48,7 +48,8 @@ from wsl_plugins.datasets.prepare.plan import (
     remove,
     sha256,
 )
-from wsl_plugins.datasets.prepare.source import LabelledImage, Source
+from wsl_plugins.datasets.prepare.prepared import Prepared
+from wsl_plugins.datasets.prepare.source import Source
 from wsl_plugins.datasets.prepare.split import check_splits, one_label_only, split_images
 from wsl_plugins.datasets.prepare.tiles import cut_source, write_tiles
 from wsl_plugins.datasets.prepare.timing import seconds_per_epoch
@@ -57,31 +58,6 @@ from wsl_plugins.files.listed_images import UNSIZED
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.proposals.generate import generate
 from wsl_plugins.proposals.recipe import DEFAULT
-
-
-@dataclass
-class Prepared:
-    """What was written.
-
-    Attributes:
-        classes (dict[str, tuple[int, int]]): Training and test images of each class.
-        images (tuple[int, int]): Training and test images.
-        assessment (Assessment): What to expect and what to do.
-        proposals (int): Boxes of the proposals, 0 for a localizer.
-        without (tuple[int, int]): Training and test images without a proposal.
-        corloc (bool): Whether a config measures CorLoc: training images have boxes.
-        left_out (Counter): What was left out, and how often.
-        noted (Counter): What else was seen in the annotations, and how often.
-    """
-
-    classes: dict[str, tuple[int, int]]
-    images: tuple[int, int]
-    assessment: Assessment
-    proposals: int = 0
-    without: tuple[int, int] = (0, 0)
-    corloc: bool = False
-    left_out: Counter = field(default_factory=Counter)
-    noted: Counter = field(default_factory=Counter)
 
 
 def prepare(
@@ -167,7 +143,7 @@ def prepare(
             link_images(images, plan.out / 'images' / split)
     found: dict[str, ProposalFile] = {}
     if detector:
-        _write_annotations(plan.out / 'annotations', named, classes)
+        write_split_annotations(plan.out / 'annotations', named, classes)
         for split, images in named.items():
             file = plan.out / f'proposals_{split}.npz'
             found[split] = generate(paths_of(images), recipe, file, plan.workers)
@@ -220,18 +196,6 @@ def prepare(
         train.left_out + test.left_out,
         train.noted + test.noted,
     )
-
-
-def _write_annotations(
-    folder: Path, named: dict[str, dict[str, LabelledImage]], classes: list[str]
-) -> None:
-    """COCO annotations; those of training have no boxes, which lie in a file of their own."""
-    bare = {name: image.with_(boxes=()) for name, image in named['train'].items()}
-    boxed = {name: image for name, image in named['train'].items() if image.boxes}
-    write_annotations(folder / 'train.json', bare, classes)
-    write_annotations(folder / 'test.json', named['test'], classes)
-    if boxed:
-        write_annotations(folder / 'train_boxes.json', boxed, classes)
 
 
 def _write_configs(

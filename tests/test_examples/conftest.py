@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from wsl_plugins.files.formats.feature_file import FeatureFile
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 
@@ -140,12 +141,17 @@ def _write_all() -> None:
 
     some = np.array([[0, 0, 9, 9]], np.uint16)
     for name, ids in {
+        'data/demo/proposals.npz': ('1',),
         'photos.npz': ('d0/im_0', 'd1/im_0', 'im_1'),
         'data/coco/proposals/coco_train2017_mcg.npz': ('000000000009',),
         'data/VOCdevkit/proposals/voc2007_trainval_selective_search.npz': ('000012',),
     }.items():
         Path(name).parent.mkdir(exist_ok=True)
         ProposalFile.from_images(dict.fromkeys(ids, some)).save(name)
+    view = dict(scale=[2000, 320], keep_ratio=True, flip=None)
+    cached = ['000012'], [np.arange(40)], [(500, 333)], [0]
+    FeatureFile.create('work_dirs/cache/2000x320.0', view, *cached, (512, 1, 1))
+    _save('work_dirs/cache/job.json', {})
     mcg = dict(boxes=[some], indexes=[9], scores=[np.ones(1)])
     _save('MCG-coco_2014_train-boxes.pkl', mcg)
     found = dict(bboxes=torch.tensor([[1.0, 2, 30, 40]]), scores=torch.ones(1))

@@ -21,6 +21,11 @@ class CachedPipeline:
         cache: Has all of its images (``cache.check_images``).
 
     Example:
+        >>> from mmengine.config import Config
+        >>> from wsl_plugins.datasets.feature_views import routes_of
+        >>> from wsl_plugins.registry import DATASETS
+        >>> cfg = Config.fromfile('configs/_base_/datasets/voc07_wsod.py')
+        >>> dataset = DATASETS.build(cfg.train_dataloader.dataset)
         >>> routes = routes_of(dataset.pipeline, 'train_dataloader')
         >>> dataset.pipeline = CachedPipeline(dataset, routes, FeatureCache('work_dirs/cache'))
     """

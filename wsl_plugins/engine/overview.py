@@ -34,7 +34,7 @@ class OverviewHook(Hook):
             ``KeyboardInterrupt``. Default: nothing.
 
     Example:
-        >>> runner.register_hook(OverviewHook('oicr_demo.py'), 'LOWEST')
+        >>> runner.register_hook(OverviewHook('oicr_demo.py'), 'LOWEST')  # doctest: +SKIP
     """
 
     def __init__(

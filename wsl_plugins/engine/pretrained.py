@@ -35,7 +35,7 @@ def check_pretrained(model: nn.Module) -> list[str]:
         >>> torch.save(dict(weight=torch.zeros(3, 2)), 'layer.pth')
         >>> layer.init_cfg = dict(type='Pretrained', checkpoint='layer.pth')
         >>> check_pretrained(layer)
-        ['the model from layer.pth']
+        ['the model from layer.pth in part (of 2 needed weights: 1 missing weight: bias)']
     """
     told = []
     model = model.get_submodule('module') if is_model_wrapper(model) else model

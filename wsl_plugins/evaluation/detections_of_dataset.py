@@ -97,8 +97,8 @@ def guesses_of_config(config: str | os.PathLike) -> dict[str, float] | None:
             no proposals, or no objects.
 
     Example:
-        >>> guesses_of_config('configs/oicr/oicr_demo.py')['largest']
-        0.18
+        >>> list(guesses_of_config('configs/oicr/oicr_demo.py'))
+        ['recall@0.5', 'recall@0.7', 'random', 'largest']
     """
     cfg = Config.fromfile(find_config(config))
     init_default_scope(cfg.get('default_scope', 'mmdet'))

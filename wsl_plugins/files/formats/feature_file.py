@@ -46,7 +46,7 @@ class FeatureFile:
     Example:
         >>> file = FeatureFile('work_dirs/cache/2000x320.0')
         >>> file.features[file.rows_of(0)].shape
-        (417, 512, 1, 1)
+        (40, 512, 1, 1)
     """
 
     ids: np.ndarray

@@ -74,8 +74,8 @@ class RoIFeatures:
         averaged: Whether maps are averaged over space.
 
     Example:
-        >>> features = RoIFeatures(model, constant_layers(model, data))
-        >>> features(data).shape
+        >>> features = RoIFeatures(model, constant_layers(model, data))  # doctest: +SKIP
+        >>> features(data).shape  # doctest: +SKIP
         torch.Size([417, 512, 1, 1])
     """
 

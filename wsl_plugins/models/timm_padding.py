@@ -1,5 +1,7 @@
 """Where the cells of networks with TensorFlow's padding lie."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -31,7 +33,8 @@ def centre_cells(network: nn.Module, level: int = -1) -> int:
         1
     """
     strided = _strided_layers(network)
-    stride = network.feature_info[level]['reduction']
+    features: Any = network.feature_info
+    stride = features[level]['reduction']
     if not all(map(_pads_as_tensorflow, strided)) or 2 ** len(strided) != stride:
         return 1
     strided[-1].register_forward_pre_hook(_one_more)
@@ -75,7 +78,7 @@ def _pads_as_tensorflow(layer: nn.Module) -> bool:
     return odd and _pair(layer.stride) == (2, 2)
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value, value)
 
 

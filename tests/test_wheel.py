@@ -131,7 +131,7 @@ def demo(environment, tmp_path_factory):
 def test_demo(demo):
     folder, shown = demo
     steps = [line for line in shown.splitlines() if line.startswith('$ ')]
-    names = ('proposals', 'proposal-stats', 'train', 'test', 'test', 'visualize', 'report')
+    names = ('proposals', 'proposal-stats', 'train', 'test', 'test', 'visualize', 'infer', 'report')
     assert [step.split()[:3] for step in steps] == [['$', 'wsl-plugins', name] for name in names]
     assert sorted(path.name for path in folder.iterdir()) == [
         *('data', 'short.py', 'short_corloc.py', 'work_dirs'),

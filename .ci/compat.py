@@ -125,7 +125,8 @@ class Environment:
         config, work = ROOT / 'configs/mist/mist_demo.py', folder / 'work'
         images = 'data/demo/VOC2007/JPEGImages'
         run(tools / 'make_demo_dataset.py', 'data/demo')
-        run(tools / 'make_proposals.py', images, '--out', 'data/demo/proposals.npz')
+        method = ('--method', 'selective_search', '--min-side', '20')
+        run(tools / 'make_proposals.py', images, '--out', 'data/demo/proposals.npz', *method)
         options = ('--cfg-options', 'train_cfg.max_epochs=1')
         run(tools / 'train.py', config, '--work-dir', work, *options)
         weights = work / 'epoch_1.pth'

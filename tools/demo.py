@@ -68,7 +68,9 @@ def prepare_data() -> None:
     if not VOC.is_dir():
         run('tools/make_demo_dataset.py', DATA)
     if not PROPOSALS.is_file():
-        run('tools/make_proposals.py', VOC / 'JPEGImages', '--out', PROPOSALS)
+        # a quarter of the boxes of the default, for small images and a short demo
+        method = ('--method', 'selective_search', '--min-side', 20)
+        run('tools/make_proposals.py', VOC / 'JPEGImages', '--out', PROPOSALS, *method)
 
 
 def localize_photographs(out: Path) -> None:

@@ -39,7 +39,8 @@ def home(tmp_path_factory):
         (home / name).symlink_to(ROOT / name)
     images = 'data/demo/VOC2007/JPEGImages'
     python(home, 'make_demo_dataset.py', 'data/demo', '--train', 8, '--test', 5)
-    python(home, 'make_proposals.py', images, '--out', 'data/demo/proposals.npz')
+    method = ['--method', 'selective_search', '--min-side', '20']
+    python(home, 'make_proposals.py', images, '--out', 'data/demo/proposals.npz', *method)
     images = ['--train', 2, '--fullsup', 1, '--test', 1, '--train-boxes']  # of each class
     python(home, 'make_wsol_demo.py', '--out', 'data/wend_demo', *images)
     (home / 'data/wsol_demo').symlink_to('wend_demo')

@@ -1,6 +1,6 @@
 # VOC 2007 as the published code of MIST takes it: difficult objects give no image label, proposals
-# have sides >= 2 pixels. Make them with tools/make_proposals.py --min-side 2, or convert the
-# published ones with tools/convert_proposals.py.
+# have sides >= 2 pixels. Make them with tools/make_proposals.py --method selective_search
+# --min-side 2, or convert the published ones with tools/convert_proposals.py.
 _base_ = './voc07_wsod.py'
 
 load_proposals = dict(type='wsl_plugins.LoadWSODProposals', min_side=2)

@@ -1,5 +1,5 @@
-# PASCAL VOC 2007. Proposals lie in data/VOCdevkit/proposals/; tools/make_proposals.py makes them with
-# --method selective_search --min-side 20.
+# PASCAL VOC 2007. Proposals lie in data/VOCdevkit/proposals/: made by tools/make_proposals.py
+# --method selective_search --min-side 20
 _base_ = './wsod_pipelines.py'
 dataset_type = 'wsl_plugins.WSODVOCDataset'
 data_root = 'data/VOCdevkit/'

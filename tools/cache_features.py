@@ -1,7 +1,6 @@
 """Cache what the frozen layers of a detector compute, to train and test its other layers faster."""
 
 import argparse
-import os
 import sys
 
 from mmengine.config import Config, DictAction
@@ -10,6 +9,7 @@ from runner_cli import change, check_file, config_file
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.checkpoints import CheckpointError, refuse_code
 from wsl_plugins.engine.feature_caching import cache_features
+from wsl_plugins.files.workers import cores
 
 EXAMPLE = """example:
   python tools/cache_features.py configs/oicr/oicr_r18_voc07-train600_frozen.py \\
@@ -59,11 +59,6 @@ def parse_args() -> argparse.Namespace:
         if value is not None and value < 1:
             parser.error(f'--{name.replace("_", "-")} must be at least 1, got {value}')
     return args
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def main() -> int:

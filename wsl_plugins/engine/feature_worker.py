@@ -1,9 +1,6 @@
 """Computes the features of one image after another, in this process or in a worker."""
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +23,7 @@ from wsl_plugins.datasets.transforms.formatting import PackWSODInputs
 from wsl_plugins.engine.feature_job import weights_of
 from wsl_plugins.engine.pretrained import check_pretrained
 from wsl_plugins.files.formats.feature_file import FeatureFile
+from wsl_plugins.files.workers import start_worker
 from wsl_plugins.models.roi_heads.constant_layers import RoIFeatures
 
 from mmcv.transforms import Compose
@@ -209,21 +207,11 @@ def run_tasks(tasks: Iterable[Task], recipe: Recipe, job: dict, workers: int) ->
 
 
 def _start(recipe: Recipe, job: dict[str, Any]) -> None:
-    cv2.setNumThreads(1)
-    torch.set_num_threads(recipe.threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    start_worker(recipe.threads)
     model = build_detector(recipe)
     if weights_of(model, job['layers']) != job['weights']:
         raise RuntimeError('the weights differ from those of the first process')
     _worker['run'] = Worker(recipe, model, job['layers'])
-
-
-def _end_with_parent() -> None:
-    """Without this, workers would wait for ever for a parent that was killed."""
-    if (parent := multiprocessing.parent_process()) is not None:
-        parent.join()
-    os._exit(1)
 
 
 def _work(task: Task) -> int:

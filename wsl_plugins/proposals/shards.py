@@ -2,9 +2,7 @@
 
 import multiprocessing
 import os
-import signal
 import sys
-import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -12,12 +10,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from mmengine.dist import get_rank
 from tqdm import tqdm
 
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.images import read_pixels
+from wsl_plugins.files.workers import cores, start_worker
 from wsl_plugins.proposals.recipe import Recipe, propose
 
 _worker: dict = {}
@@ -99,25 +97,13 @@ def make_shards(
 
 def _cores() -> int:
     """Cores this process may use; of those of its machine its part, where a launcher says so."""
-    mine = hasattr(os, 'sched_getaffinity')
-    cores = len(os.sched_getaffinity(0)) if mine else os.cpu_count() or 1
-    given = int(os.environ.get('SLURM_CPUS_PER_TASK', cores))
-    return max(1, min(given, cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1))))
+    given = int(os.environ.get('SLURM_CPUS_PER_TASK', cores()))
+    return max(1, min(given, cores() // int(os.environ.get('LOCAL_WORLD_SIZE', 1))))
 
 
 def _start_worker(recipe: Recipe) -> None:
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    start_worker()
     _worker.update(recipe=recipe, proposer=recipe.proposer())
-
-
-def _end_with_parent() -> None:
-    """Without this, workers would wait for ever for a parent that was killed."""
-    if (parent := multiprocessing.parent_process()) is not None:
-        parent.join()
-    os._exit(1)
 
 
 def _work(path: Path) -> tuple[np.ndarray | str, np.ndarray | None]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import quiet_imports  # noqa: F401  (first: the hosts print lines when they are imported)
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from tqdm import tqdm
@@ -21,7 +22,6 @@ from wsl_plugins.apis.images import (
 )
 from wsl_plugins.apis.models import read_config
 from wsl_plugins.apis.proposals import check_proposals, recipe_of
-from wsl_plugins.engine.console import import_hosts
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.proposal_images import take
 from wsl_plugins.files.writing import write_json
@@ -157,7 +157,6 @@ def infer(args: argparse.Namespace) -> dict[str, str]:
     names = picture_names(images)
     cfg = read_config(args.config)
     localizer = cfg.get('default_scope') == 'mmpretrain'
-    import_hosts()
     model = (Localizer if localizer else Detector)(args, cfg, images)
     out = Path(args.out)
     predictions, broken = {}, {}

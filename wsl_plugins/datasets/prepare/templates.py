@@ -4,7 +4,7 @@ from string import Template
 
 HEAD = Template("""\
 # $train training and $test test images of $count classes. The last checkpoint is the one to take:
-# nothing is chosen on the test images.
+# none is chosen on the test images.
 _base_ = $base
 
 data_root = '{{ fileDirname }}/'  # the folder of this file

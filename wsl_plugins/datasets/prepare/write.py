@@ -130,8 +130,11 @@ def prepare(
         if not tiles:
             check_proposals(train.images, recipe)
     labels = Labels.of(train.images, classes)
-    # boxes of whole images tell nothing of tiles
-    known = [i for s in ((train,) if tiles else (train, test)) for i in s.images if i.boxes]
+    # boxes of test images choose nothing where training images have some; whole ones tell nothing
+    # of tiles
+    known = [image for image in train.images if image.boxes]
+    if not known and not tiles:
+        known = [image for image in test.images if image.boxes]
     fits, why = fitting(labels, known)
     first = verdict(labels, fits)
     tell(first)
@@ -171,7 +174,8 @@ def prepare(
         for split, own in boxed.items()
         for name, image in own.items()
     }
-    choices = with_fewer(choices, fewest_proposals(by_name, classes, choices))
+    chosen_on = {name: of for name, of in by_name.items() if name in boxed['train']} or by_name
+    choices = with_fewer(choices, fewest_proposals(chosen_on, classes, choices))
     objects = objectness(by_name, classes, choices)
     corloc = guesses(boxed['train'], found['train']) if found and boxed['train'] else {}
     assessment = Assessment(

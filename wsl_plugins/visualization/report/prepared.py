@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 from typing import NamedTuple
 
+from wsl_plugins.datasets.prepare.assessment import JSON, Assessment
 from wsl_plugins.files.text import read_json
 
 from .logs import Folder
@@ -38,21 +39,14 @@ def assessments(folders: list[Folder], notes: list[str]) -> list[Prepared]:
     roots = dict.fromkeys(root for folder in folders for root in _data_roots(folder.config))
     found = []
     for root in roots:
-        path = Path(root) / 'assessment.json'
+        path = Path(root) / JSON
         if not path.is_file():
             continue
         try:
-            content = read_json(path)
-            lists = {
-                'Fits': [content['fits']],
-                'Seen': content['findings'],
-                'Chosen': content['choices'],
-                'Time': [content['time']],
-                'To do': content['advice'],
-            }
-            table = Table('', content['head'], content['rows'])
-            found.append(Prepared(root, content['verdict'], table, lists))
-        except (ValueError, KeyError, TypeError, OSError) as error:
+            own = Assessment(**read_json(path))
+            lists = {heading.capitalize(): lines for heading, lines in own.lists().items()}
+            found.append(Prepared(root, own.verdict, Table('', own.head, own.rows), lists))
+        except (ValueError, TypeError, OSError) as error:
             notes.append(f'{path}: no assessment of tools/prepare_dataset.py: {error!r}')
     return found
 

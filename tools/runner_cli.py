@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import interrupts
-import quiet_imports  # noqa: F401
+import quiet_imports  # noqa: F401  (first: the hosts print lines when they are imported)
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device

@@ -80,7 +80,7 @@ def test_refused(detector, batch):
 
 def test_frozen_res_layer():
     layer = FrozenResLayer(depth=18)
-    layer.train()
+    assert layer.train() is layer
     assert not any(module.training for module in layer.modules())
     assert not any(parameter.requires_grad for parameter in layer.parameters())
     x = torch.rand(3, 256, 7, 7)

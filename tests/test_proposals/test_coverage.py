@@ -37,7 +37,9 @@ def test_curve_of_scores_against_a_loop():
     got = recall_curve(ProposalFile.from_images(IMAGES, scores), OBJECTS, BUDGETS, THRESHOLDS)
     for row, budget in zip(got, BUDGETS, strict=True):
         best = {
-            i: [boxes[n] for n in sorted(range(len(boxes)), key=lambda n: -scores[i][n])][:budget]  # noqa: B023
+            i: [boxes[n] for _, n in sorted((-score, n) for n, score in enumerate(scores[i]))][
+                :budget
+            ]
             for i, boxes in IMAGES.items()
         }
         assert row == pytest.approx(slow_recall(best))

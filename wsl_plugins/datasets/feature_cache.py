@@ -23,7 +23,7 @@ class FeatureCache:
         folder: The folder.
 
     Attributes:
-        job: what the features are of (:func:`wsl_plugins.engine.feature_job.job_of`).
+        job: what the features are of (:mod:`wsl_plugins.engine.feature_job`).
         files: :class:`FeatureFile` by :class:`View`.
 
     Raises:

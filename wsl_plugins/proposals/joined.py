@@ -1,19 +1,20 @@
 """Proposals of several methods, joined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 
 GOLDEN = (5**0.5 - 1) / 2
-Proposer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
 
 class Joined:
     """Boxes of several methods in turns, the best first, without duplicates, up to a budget.
 
     Args:
-        parts: The methods, in the order of their turns.
+        parts: The methods, in the order of their turns: images to boxes and scores, with
+            ``parameters`` that identify them.
         max_boxes: At most this many boxes an image. Default: 1500.
         join_iou: A box that overlaps an earlier one by more than this is a duplicate, between 0 and
             1, both excluded. Default: 0.9.
@@ -22,9 +23,7 @@ class Joined:
         ValueError: A number is out of range, or two methods have a parameter of the same name.
     """
 
-    def __init__(
-        self, parts: Sequence[Proposer], max_boxes: int = 1500, join_iou: float = 0.9
-    ) -> None:
+    def __init__(self, parts: Sequence[Any], max_boxes: int = 1500, join_iou: float = 0.9) -> None:
         if max_boxes < 1:
             raise ValueError(f'max_boxes must be at least 1, got {max_boxes}')
         if not 0 < join_iou < 1:
@@ -32,7 +31,7 @@ class Joined:
         self.parts = tuple(parts)
         self.max_boxes = max_boxes
         self.join_iou = join_iou
-        known = [item for p in parts for item in p.parameters.items()]  # type: ignore[attr-defined]
+        known = [item for p in parts for item in p.parameters.items()]
         names = [name for name, _ in known]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f'methods cannot be joined: two have {twice[0]}, a file notes one')

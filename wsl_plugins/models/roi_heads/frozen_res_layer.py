@@ -27,4 +27,5 @@ class FrozenResLayer(ResLayer):
 
     def train(self, mode: bool = True) -> 'FrozenResLayer':
         """Statistics of batch normalisation stay as they are, too."""
-        return super().train(False)
+        super().train(False)  # returns nothing
+        return self

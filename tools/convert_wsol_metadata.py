@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
 from wsl_plugins.datasets.wsol_converters import (
     read_coco,
     read_cub,

@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import quiet_imports  # noqa: F401  (first: the hosts print lines when they are imported)
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from tqdm import tqdm
 
-import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
 from wsl_plugins import apis
 from wsl_plugins.apis.images import (
     count_hidden,

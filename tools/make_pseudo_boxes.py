@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from pseudo_box_args import parse_args
 
-import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
 from wsl_plugins.files.class_names import read_class_names
 from wsl_plugins.files.formats.detection_files import (
     images_of_coco,

@@ -7,8 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
-from wsl_plugins.engine.console import import_hosts
+import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
 from wsl_plugins.visualization.report import write_report
 
 EXAMPLE = """examples:
@@ -53,10 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     try:
-        options = vars(parse_args(argv))
-        if options['results']:
-            import_hosts()  # the objects come from the data set of a config
-        path, notes = write_report(**options)
+        path, notes = write_report(**vars(parse_args(argv)))
     except (ValueError, OSError) as error:
         print(f'report: error: {error}', file=sys.stderr)
         return 1

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import interrupts
-import quiet_imports  # noqa: F401  (first: the hosts print lines when they are imported)
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -19,7 +18,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
+import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
 from wsl_plugins.checkpoints import CheckpointError, MisfitError, fetch, refuse_code
 from wsl_plugins.config_names import find_config, similar_configs
 from wsl_plugins.config_options import merge_options

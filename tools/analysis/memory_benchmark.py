@@ -47,6 +47,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from terminaltables import GithubFlavoredMarkdownTable
 
+import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
 from wsl_plugins.config_names import find_config
 from wsl_plugins.engine.hooks import SequentialBatchHook
 from wsl_plugins.engine.memory_probe import measure as measure_memory

@@ -32,7 +32,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import InstanceData
 from terminaltables import GithubFlavoredMarkdownTable
 
-import wsl_plugins  # noqa: F401  (before mmdet: it stands in for missing compiled ops)
+import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
 from wsl_plugins.config_names import find_config
 from wsl_plugins.config_options import merge_options
 

@@ -65,7 +65,9 @@ def watched() -> Iterator[None]:
         raise
     finally:
         for number, handler in _state.previous.items():
-            signal.signal(number, handler)
+            # the process ends now: Python's own handler would write a traceback meanwhile
+            late = signal.SIG_DFL if handler is signal.default_int_handler else handler
+            signal.signal(number, late)
         _state.previous.clear()
         _state.raises = False
 

@@ -95,7 +95,7 @@ def shrunk(value):
     if isinstance(result.get('lr'), float):  # rates for pretrained networks let these diverge
         result['lr'] = min(result['lr'], 1e-4)
     if result.get('sub_batch_size') == 'auto':
-        result['memory_budget'] = 2**22  # some activations are kept, some computed again
+        result['memory_budget'] = 2**23  # some activations are kept, some computed again
     for part in (result.get('shared_head'), result.get('backbone')):
         if isinstance(part, dict):
             narrow(result, part)

@@ -1,21 +1,29 @@
 """What must hold before anything of an earlier call is replaced."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 
 from wsl_plugins.checkpoints.packaged import packaged_file
-from wsl_plugins.datasets.prepare.choices import LITE0, OWN_BASE
+from wsl_plugins.datasets.prepare.choices import LITE0, OWN_BASE, least_side
 from wsl_plugins.datasets.prepare.plan import Plan
 from wsl_plugins.datasets.prepare.source import LabelledImage
 from wsl_plugins.files.images import read_pixels
 from wsl_plugins.proposals.generate import check_made
-from wsl_plugins.proposals.recipe import Recipe, propose
+from wsl_plugins.proposals.recipe import DEFAULT, Recipe, propose
 
 
 def paths_of(images: dict[str, LabelledImage]) -> dict[str, Path]:
     """Name without suffix, as proposals are found by, to the file."""
     return {Path(name).stem: image.path for name, image in images.items()}
+
+
+def recipe_for(plan: Plan, known: Sequence[LabelledImage]) -> Recipe:
+    """How proposals are made; small objects of ``known``, images with boxes, need small ones."""
+    least = least_side(known, DEFAULT.min_side)
+    return replace(DEFAULT, max_side_input=plan.max_side_input, min_side=least)
 
 
 def check_kept(named: dict[str, dict[str, LabelledImage]], recipe: Recipe, plan: Plan) -> None:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from mmengine.device import get_device
@@ -28,6 +27,7 @@ from wsl_plugins.datasets.prepare.checks import (
     check_proposals,
     no_proposals,
     paths_of,
+    recipe_for,
     weights_file,
 )
 from wsl_plugins.datasets.prepare.choices import Choices, choose, with_fewer
@@ -57,7 +57,6 @@ from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.listed_images import UNSIZED
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.proposals.generate import generate
-from wsl_plugins.proposals.recipe import DEFAULT
 
 
 def prepare(
@@ -95,8 +94,8 @@ def prepare(
         (48, 12)
     """
     plan.check()
+    recipe_for(plan, ())  # raises where its numbers do not fit
     weights = weights_file(plan.weights)
-    recipe = replace(DEFAULT, max_side_input=plan.max_side_input)
     check_target(plan)
     detector = plan.task == 'detector'
     if not detector:
@@ -122,6 +121,12 @@ def prepare(
     if plan.tiles > 1:
         tiles = cut_source(train, plan.tiles, plan.out / 'images' / 'train')
         classes = check_splits(train, test)
+    # boxes of test images choose nothing where training images have some; whole ones tell nothing
+    # of tiles
+    known = [image for image in train.images if image.boxes]
+    if not known and not tiles:
+        known = [image for image in test.images if image.boxes]
+    recipe = recipe_for(plan, known)
     named = {split: name_images(s.images) for split, s in zip(SPLITS, (train, test), strict=True)}
     if not detector:
         check_metadata_names(plan.out / 'metadata', named)
@@ -130,11 +135,6 @@ def prepare(
         if not tiles:
             check_proposals(train.images, recipe)
     labels = Labels.of(train.images, classes)
-    # boxes of test images choose nothing where training images have some; whole ones tell nothing
-    # of tiles
-    known = [image for image in train.images if image.boxes]
-    if not known and not tiles:
-        known = [image for image in test.images if image.boxes]
     fits, why = fitting(labels, known)
     first = verdict(labels, fits)
     tell(first)

@@ -233,6 +233,27 @@ def test_an_interrupt_that_is_lost(tmp_path):
     assert output.splitlines() == [told, 'still here']
 
 
+LATE = """
+import atexit, sys, time
+sys.path.insert(0, {tools!r})
+import interrupts
+interrupts.install()
+atexit.register(time.sleep, 60)
+with interrupts.watched():
+    pass
+print('done', flush=True)
+"""
+
+
+def test_while_the_interpreter_ends(tmp_path):
+    (tmp_path / 'late.py').write_text(LATE.format(tools=str(ROOT / 'tools')))
+    run = Run([sys.executable, 'late.py'], tmp_path)
+    run.until('done')
+    time.sleep(0.2)
+    status, output = run.end(signal.SIGINT)
+    assert status == -signal.SIGINT and output == ''
+
+
 def test_ignored_signals_stay_ignored(interrupts, monkeypatch):
     """Of ``nohup`` and of background jobs."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import NoReturn
 
 LAUNCHED = 'WSL_PLUGINS_COMMAND'  # what dist_train.sh and slurm_train.sh were called with
@@ -143,6 +144,14 @@ def _unraisable(problem: 'sys.UnraisableHookArgs') -> None:
         sys.__unraisablehook__(problem)
 
 
+def _parent_is_gone(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """The thread that hands tensors to the parent calls this when that stops in the middle."""
+    if not issubclass(kind, (EOFError, ConnectionError)):
+        sys.__excepthook__(kind, error, trace)
+
+
 def _write_line() -> None:
     """By the first of several processes, and once."""
     rank = os.environ.get('RANK') or os.environ.get('SLURM_PROCID') or '0'
@@ -179,8 +188,9 @@ def _leave() -> NoReturn:
 
 
 def _leave_to_parent() -> None:
-    """Workers end when their parent tells them so."""
+    """Workers end when their parent tells them so, and do not miss it meanwhile."""
     if _state.previous:
+        sys.excepthook = _parent_is_gone
         if signal.SIGINT in _state.previous:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if signal.SIGTERM in _state.previous:

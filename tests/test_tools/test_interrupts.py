@@ -254,6 +254,32 @@ def test_while_the_interpreter_ends(tmp_path):
     assert status == -signal.SIGINT and output == ''
 
 
+SHARED = """
+import multiprocessing, os, socket, sys, time
+sys.path.insert(0, {tools!r})
+import interrupts
+from multiprocessing import resource_sharer
+interrupts.install()
+def share():
+    resource_sharer.DupFd(1)
+    with socket.socket(socket.AF_UNIX) as parent:
+        parent.connect(resource_sharer._resource_sharer._address)
+    time.sleep(0.5)
+    sys.excepthook(ValueError, ValueError('of its own'), None)
+process = multiprocessing.get_context('fork').Process(target=share)
+process.start()
+process.join()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='forks')
+def test_a_worker_whose_parent_stops_receiving(tmp_path):
+    (tmp_path / 'shared.py').write_text(SHARED.format(tools=str(ROOT / 'tools')))
+    process = Run([sys.executable, 'shared.py'], tmp_path).process
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and output == 'ValueError: of its own\n'
+
+
 def test_ignored_signals_stay_ignored(interrupts, monkeypatch):
     """Of ``nohup`` and of background jobs."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

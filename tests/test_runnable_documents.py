@@ -6,6 +6,7 @@ an empty folder that looks like a fresh clone: what a block needs, a block befor
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,17 @@ def test_marks_stand_before_blocks():
         assert len(blocks) == len(MARK.findall(text)), f'{page}: a mark without commands behind it'
 
 
+def test_tour_and_notebook_are_one():
+    made = runpy.run_path(str(ROOT / 'docs' / 'notebook.py'))
+    text = made['SOURCE'].read_text()
+    assert made['TARGET'].read_text() == made['notebook'](text), 'run python docs/notebook.py'
+    cells = [source for kind, source in made['cells_of'](text) if kind == 'code']
+    assert [cell.removeprefix('%%bash -e\n') for cell in cells if cell.startswith('%%bash')] == [
+        block.strip() for block in RUNNABLE['docs/tour.md']
+    ]
+    assert made['START'].strip() == cells[0]
+
+
 def test_a_command_that_fails_is_seen(tmp_path):
     assert run('echo a\necho b', tmp_path) == 'a\nb\n'
     for block in (
@@ -83,10 +95,32 @@ def test_a_command_that_fails_is_seen(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('page', sorted(set(RUNNABLE) - {'docs/own_data.md'}))
+@pytest.mark.parametrize('page', sorted(set(RUNNABLE) - {'docs/own_data.md', 'docs/tour.md'}))
 def test_commands(page, clone):
     for block in RUNNABLE[page]:
         run(block, clone)
+
+
+@pytest.mark.slow
+def test_tour_as_a_notebook(clone):
+    """Its cells are the commands of the tour, which are not run a second time as such."""
+    nbclient = pytest.importorskip('nbclient')
+    nbformat = pytest.importorskip('nbformat')
+    pytest.importorskip('ipykernel')
+    notebook = nbformat.read(ROOT / 'docs/tour.ipynb', 4)
+    nbformat.validate(notebook)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('CUDA_VISIBLE_DEVICES', '-1')
+        patch.setenv('OMP_NUM_THREADS', os.environ.get('OMP_NUM_THREADS', '1'))
+        where = dict(metadata=dict(path=clone / 'docs'))
+        nbclient.NotebookClient(notebook, timeout=None, resources=where).execute()
+    shown = [
+        output.data
+        for cell in notebook.cells
+        for output in cell.get('outputs', ())
+        if output.output_type == 'display_data'
+    ]
+    assert len(shown) == 6 and all('image/png' in data or 'image/jpeg' in data for data in shown)
 
 
 @pytest.mark.slow

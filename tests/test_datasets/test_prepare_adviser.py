@@ -128,7 +128,7 @@ def test_objects_and_proposals():
     )
     found = proposals([(0, 0, 100, 90), (200, 0, 300, 100), (0, 200, 80, 240)], [0.3, 0.2, 0.1])
     choices = choose([image], SCRATCH, known=[image])._replace(min_side=50)
-    seen = objectness({'a': (image, found)}, ['emu', 'owl', 'kiwi'], choices)
+    seen = objectness([('a', image, found)], ['emu', 'owl', 'kiwi'], choices)
     assert list(seen) == ['emu', 'owl'] and seen['owl'].objects == 2
     assert seen['owl'].side == 100 and seen['owl'].recall == {0.5: 1, 0.7: 1}
     assert seen['emu'].recall[0.5] == 1 and seen['emu'].recall_left == 0  # 40 pixels high
@@ -152,9 +152,9 @@ def test_the_fewest_proposals_that_find_as_many():
     for place, number in ((99, 100), (100, 150), (420, 500)):
         rows = [*parts[:place], (0, 0, 100, 100), *parts[place:]]
         found = proposals(rows, np.arange(len(rows), 0, -1))
-        assert fewest_proposals({'a': (image, found)}, ['owl'], choices) == number
+        assert fewest_proposals([('a', image, found)], ['owl'], choices) == number
     found.scores = None
-    assert fewest_proposals({'a': (image, found)}, ['owl'], choices) is None
+    assert fewest_proposals([('a', image, found)], ['owl'], choices) is None
     assert with_fewer(choices, None) == choices and with_fewer(choices, 150).max_num == 150
 
 

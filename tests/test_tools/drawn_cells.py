@@ -8,6 +8,7 @@ of the images; with --everywhere from none.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -84,17 +85,17 @@ def _draw(rng: np.random.Generator, image: np.ndarray, name: str, box: tuple[int
 def write_cells(
     out: Path,
     images: int,
-    everywhere: bool,
+    present: Sequence[tuple[str, ...]] = PRESENT,
     size: tuple[int, int] = (640, 480),
     seed: int = 0,
 ) -> Path:
-    """Write images and annotations; the file of the annotations."""
+    """Write images, which have the classes of ``present`` in turn; the file of the annotations."""
     (out / 'cells').mkdir(parents=True)
     infos: list[dict] = []
     annotations: list[dict] = []
     for number in range(images):
         rng = np.random.default_rng([seed, number])
-        pixels, objects = draw_image(rng, CLASSES if everywhere else PRESENT[number % 9], size)
+        pixels, objects = draw_image(rng, present[number % len(present)], size)
         name = f'{number:04d}.jpg'
         cv2.imwrite(str(out / 'cells' / name), pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])
         infos.append(dict(id=number + 1, file_name=name, width=size[0], height=size[1]))
@@ -118,4 +119,5 @@ if __name__ == '__main__':
     parser.add_argument('--images', type=int, default=300)
     parser.add_argument('--everywhere', action='store_true')
     args = parser.parse_args()
-    print(write_cells(args.out, args.images, args.everywhere))
+    present = (CLASSES,) if args.everywhere else PRESENT
+    print(write_cells(args.out, args.images, present))

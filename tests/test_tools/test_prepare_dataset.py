@@ -156,8 +156,9 @@ def test_other_weights_keep_the_proposals(photos, tmp_path, fake_proposals, caps
     capsys.readouterr()
 
     before = {path: path.read_bytes() for path in out.rglob('*') if path.is_file()}
-    assert run(*args, '--seed', 3) == 1  # other images train
-    assert 'shapes has proposals of other images or settings' in capsys.readouterr().err
+    for other in (('--seed', 3), ('--proposals', 'default')):  # other images train
+        assert run(*args, *other) == 1
+        assert 'shapes has proposals of other images or settings' in capsys.readouterr().err
     assert {path: path.read_bytes() for path in out.rglob('*') if path.is_file()} == before
     config.write_text(config.read_text() + 'epochs = 7\n')
     assert run(*args) == 1
@@ -262,9 +263,10 @@ def test_given_test_images(photos, tmp_path, fake_proposals, capsys):
     args += ['--task', 'detector', '--out', out]
     assert run(*args) == 1
     assert "2 problems: test image 'disc/00.png' is a training image" in capsys.readouterr().err
-    assert run(*args, '--test-images', other) == 0
+    assert run(*args, '--test-images', other, '--eval-boxes', tmp_path / 'boxes.json') == 0
     shown = capsys.readouterr().out
     assert '| images | 12              | 2           |' in shown and 'left out' not in shown
+    assert '| square | 6       | 6       | 7       | 1.0 ' in shown  # objects of both splits
     assert (out / 'images/test/disc__00.png').resolve() == other / 'disc' / '00.png'
     assert run(*args, '--test-fraction', 0.5, '--force') == 1
     assert '--test and --test-fraction exclude each other' in capsys.readouterr().err
@@ -405,7 +407,8 @@ def test_time_of_an_epoch(photos, tmp_path, fake_proposals):
 def test_cells(tmp_path, fake_proposals, everywhere, capsys):
     """What they teach is said in the first line, and what to do in the last ones."""
     size = (160, 120)
-    boxes = cells.write_cells(tmp_path / 'drawn', 18, everywhere, size)
+    present = (cells.CLASSES,) if everywhere else cells.PRESENT
+    boxes = cells.write_cells(tmp_path / 'drawn', 18, present, size)
     content = json.loads(boxes.read_text())
     for row in content['annotations']:
         x, y, width, height = row['bbox']

@@ -23,7 +23,7 @@ POOR_RECALL = 0.7
 MOST_TILES = 4
 FEW_LOST = 0.03  # of the objects of a class, for fewer proposals
 NUMBERS = (100, 150, 200, 300, 500, 1000)  # of proposals
-Known = Mapping[str, tuple[LabelledImage, ProposalFile | None]]
+Known = Sequence[tuple[str, LabelledImage, ProposalFile | None]]  # by name without suffix
 
 
 class Labels(NamedTuple):
@@ -122,12 +122,12 @@ class Objectness(NamedTuple):
 
 
 def objectness(known: Known, classes: Sequence[str], choices: Choices) -> dict[str, Objectness]:
-    """Size, number and recall of the objects by class; ``known`` by name without suffix."""
-    means = objects_per_image([image for image, _ in known.values()])
+    """Size, number and recall of the objects by class; images of two splits may have one name."""
+    means = objects_per_image([image for _, image, _ in known])
     found = {}
     for name in classes:
         sides, scaled, best, left = [], [], [], []
-        for image_id, (image, proposals) in known.items():
+        for image_id, image, proposals in known:
             boxes = np.array(
                 [box.xyxy for box in image.boxes if box.name == name and not box.crowd], float
             ).reshape(-1, 4)
@@ -171,7 +171,7 @@ def fewest_proposals(known: Known, classes: Sequence[str], choices: Choices) -> 
     As many means: of no class more than 3 % fewer at IoU 0.5. The fewer there are, the fewer lie on
     parts of objects.
     """
-    if not known or any(p is None or p.scores is None for _, p in known.values()):
+    if not known or any(p is None or p.scores is None for _, _, p in known):
         return None
     full = objectness(known, classes, choices)
     for number in NUMBERS:

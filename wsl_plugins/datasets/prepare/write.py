@@ -169,14 +169,13 @@ def prepare(
         for split, images in named.items()
         if not (tiles and split == 'test')
     }
-    by_name = {
-        name: (image, found.get(split))
+    images_of = {
+        split: [(name, image, found.get(split)) for name, image in own.items()]
         for split, own in boxed.items()
-        for name, image in own.items()
     }
-    chosen_on = {name: of for name, of in by_name.items() if name in boxed['train']} or by_name
-    choices = with_fewer(choices, fewest_proposals(chosen_on, classes, choices))
-    objects = objectness(by_name, classes, choices)
+    every = [row for rows in images_of.values() for row in rows]
+    choices = with_fewer(choices, fewest_proposals(images_of['train'] or every, classes, choices))
+    objects = objectness(every, classes, choices)
     corloc = guesses(boxed['train'], found['train']) if found and boxed['train'] else {}
     assessment = Assessment(
         first,

@@ -65,6 +65,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'image, else OICR',
     )
     common.add_argument(
+        '--proposals',
+        choices=('fast', 'default', 'best'),
+        default='fast',
+        help='of a detector: those of make_proposals --fast, without an option or --best, which '
+        'take more than six times as long; default: fast',
+    )
+    common.add_argument(
         '--tiles',
         type=int,
         default=1,
@@ -222,6 +229,7 @@ def main(argv: list[str] | None = None) -> int:
             args.force,
             args.tiles,
             args.method,
+            args.proposals,
         )
         done = prepare(*read(args), plan, lambda line: print(line, flush=True))
     except (ValueError, OSError, RuntimeError) as error:

@@ -12,7 +12,9 @@ from wsl_plugins.datasets.prepare.plan import Plan
 from wsl_plugins.datasets.prepare.source import LabelledImage
 from wsl_plugins.files.images import read_pixels
 from wsl_plugins.proposals.generate import check_made
-from wsl_plugins.proposals.recipe import DEFAULT, Recipe, propose
+from wsl_plugins.proposals.recipe import BEST, DEFAULT, FAST, Recipe, propose
+
+RECIPES = dict(fast=FAST, default=DEFAULT, best=BEST)
 
 
 def paths_of(images: dict[str, LabelledImage]) -> dict[str, Path]:
@@ -22,8 +24,9 @@ def paths_of(images: dict[str, LabelledImage]) -> dict[str, Path]:
 
 def recipe_for(plan: Plan, known: Sequence[LabelledImage]) -> Recipe:
     """How proposals are made; small objects of ``known``, images with boxes, need small ones."""
-    least = least_side(known, DEFAULT.min_side)
-    return replace(DEFAULT, max_side_input=plan.max_side_input, min_side=least)
+    recipe = RECIPES[plan.proposals]
+    least = least_side(known, recipe.min_side)
+    return replace(recipe, max_side_input=plan.max_side_input, min_side=least)
 
 
 def check_kept(named: dict[str, dict[str, LabelledImage]], recipe: Recipe, plan: Plan) -> None:

@@ -34,6 +34,8 @@ class Plan:
         tiles (int): Training images are cut into as many rows and columns
             (:mod:`wsl_plugins.datasets.prepare.tiles`). Defaults to 1: they stay whole.
         method (str, optional): 'oicr' or 'mist'. Defaults to None: as the images ask for.
+        proposals (str): 'fast', 'default' or 'best' of :mod:`wsl_plugins.proposals.recipe`.
+            Defaults to 'fast'.
     """
 
     task: str
@@ -48,6 +50,7 @@ class Plan:
     force: bool = False
     tiles: int = 1
     method: str | None = None
+    proposals: str = 'fast'
 
     @property
     def config(self) -> Path:

@@ -1,5 +1,6 @@
 """``--cfg-options`` that do not fit are one line, in whatever reads a config."""
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from wsl_plugins.config_options import merge_options
+from wsl_plugins.config_options import SetOptions, merge_options, value_of
 
 ROOT = Path(__file__).parents[1]
 CONFIG = dict(train_cfg=dict(max_epochs=2), param_scheduler=[dict(milestones=[3, 5])])
@@ -31,6 +32,37 @@ def test_what_fits():
     assert cfg.to_dict() == dict(
         train_cfg=dict(max_epochs=9), param_scheduler=[dict(milestones=[1])], new=dict(x=1)
     )
+
+
+@pytest.mark.parametrize(
+    'text, value',
+    [
+        ('my photos/', 'my photos/'),
+        (' "a b" ', 'a b'),
+        ('photos (1)/a b', 'photos (1)/a b'),
+        (' 5', 5),
+        ('1 000', '1 000'),
+        ('1e-3', 1e-3),
+        ('None', None),
+        ('False ', False),
+        ('[ 1 , (2, 3 ), two words, [] ]', [1, (2, 3), 'two words', []]),
+        ('a b,c', ['a b', 'c']),
+        ('', ''),
+    ],
+)
+def test_values(text, value):
+    assert value_of(text) == value and type(value_of(text)) is type(value)
+
+
+def test_settings_that_are_none(capsys):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=SetOptions)
+    for words, told in ((['a'], "KEY=VALUE, got 'a'"), (['a=[1, (2]'], 'Imbalanced')):
+        with pytest.raises(SystemExit):
+            parser.parse_args(['--cfg-options', *words])
+        assert told in capsys.readouterr().err.splitlines()[-1]
+    twice = ['--cfg-options', 'a=x y', 'b=1', '--cfg-options', 'b=2']
+    assert parser.parse_args(twice).cfg_options == {'a': 'x y', 'b': 2}
 
 
 COMMANDS = [

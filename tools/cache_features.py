@@ -3,11 +3,12 @@
 import argparse
 import sys
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from runner_cli import change, check_file, config_file
 
 import wsl_plugins  # noqa: F401  (first: puts the stand-in for mmcv's compiled ops in place)
 from wsl_plugins.checkpoints import CheckpointError, refuse_code
+from wsl_plugins.config_options import SetOptions
 from wsl_plugins.engine.feature_caching import cache_features
 from wsl_plugins.files.workers import cores
 
@@ -49,7 +50,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=SetOptions,
         metavar='KEY=VALUE',
         help='override settings of the config',
     )

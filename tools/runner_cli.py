@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import interrupts
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import LoggerHook, logger_hook
@@ -21,7 +21,7 @@ from mmengine.runner import Runner
 import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
 from wsl_plugins.checkpoints import CheckpointError, MisfitError, fetch, refuse_code
 from wsl_plugins.config_names import find_config, similar_configs
-from wsl_plugins.config_options import merge_options
+from wsl_plugins.config_options import SetOptions, merge_options
 from wsl_plugins.engine.console import ConsoleFilter
 from wsl_plugins.engine.hooks import StartingPointHook
 from wsl_plugins.engine.pretrained import SCHEMES
@@ -85,10 +85,10 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=SetOptions,
         metavar='KEY=VALUE',
         help='override settings of the config: a.b=1, a.list="[1,2]", a.0.b="[(1,2),(3,4)]" '
-        '(quotes needed, no white space)',
+        '(in quotes)',
     )
     parser.add_argument(
         '--launcher',

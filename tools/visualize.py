@@ -16,13 +16,14 @@ if __name__ == '__main__':  # before what takes time to import
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
 from runner_cli import change, check_file, config_file, run
 
 from wsl_plugins.apis.models import build_model
 from wsl_plugins.checkpoints import fetch
+from wsl_plugins.config_options import SetOptions
 from wsl_plugins.models.detectors import SDCN
 from wsl_plugins.visualization import detection_panels
 
@@ -51,7 +52,7 @@ def parse_args() -> argparse.Namespace:
         help='draw the boxes on grey, for pictures whose photographs may not be passed on',
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='as in test.py'
+        '--cfg-options', nargs='+', action=SetOptions, metavar='KEY=VALUE', help='as in test.py'
     )
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()

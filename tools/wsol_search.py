@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import optuna
-from mmengine.config import DictAction
 
+from wsl_plugins.config_options import SetOptions
 from wsl_plugins.files.writing import atomic_write
 from wsl_plugins.search import (
     analyse_test,
@@ -171,7 +171,7 @@ def parse_args() -> argparse.Namespace:
         '--timeout', type=float, metavar='SECONDS', help='start no trial after this time'
     )
     sub.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='change the config'
+        '--cfg-options', nargs='+', action=SetOptions, metavar='KEY=VALUE', help='change the config'
     )
 
     command('close', close, 'choose the best converged trial and close the search')

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from mmengine.config import DictAction
 from terminaltables import AsciiTable
 
+from wsl_plugins.config_options import SetOptions
 from wsl_plugins.evaluation.detections_of_dataset import (
     ImageObjects,
     check_detections,
@@ -80,7 +80,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--data-root', metavar='DIR', help='with --config: folder of images whose names repeat'
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='as in test.py'
+        '--cfg-options', nargs='+', action=SetOptions, metavar='KEY=VALUE', help='as in test.py'
     )
     return parser.parse_args(argv)
 

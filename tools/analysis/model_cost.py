@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS, init_default_scope
@@ -34,7 +34,7 @@ from terminaltables import GithubFlavoredMarkdownTable
 
 import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
 from wsl_plugins.config_names import find_config
-from wsl_plugins.config_options import merge_options
+from wsl_plugins.config_options import SetOptions, merge_options, value_of
 
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
@@ -61,7 +61,7 @@ def parse_args() -> argparse.Namespace:
     only.add_argument('--inference', action='store_true', help='prediction only')
     parser.add_argument('--device', default='cpu', help="'cpu' (default), 'cuda' or 'cuda:1'")
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE'
+        '--cfg-options', nargs='+', action=SetOptions, default={}, metavar='KEY=VALUE'
     )
     args = parser.parse_args()
     for name in ('batch_size', 'size', 'iters'):
@@ -88,7 +88,7 @@ def parse_row(text: str) -> tuple[str, dict]:
         key, equals, value = setting.partition('=')
         if not key or not equals:
             raise ValueError(f'{text}: a setting is key=value, got {setting!r}')
-        options[key] = DictAction._parse_iterable(value)
+        options[key] = value_of(value)
     return path, options
 
 

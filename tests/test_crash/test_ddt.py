@@ -11,7 +11,7 @@ import torchvision
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, write_wsol_metadata
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
-TRIALS, CLASSES, IMAGES = 8, 6, 8
+TRIALS, CLASSES, IMAGES = 5, 6, 8
 
 
 def make_data(folder):

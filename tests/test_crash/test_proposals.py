@@ -10,7 +10,7 @@ import pytest
 from wsl_plugins.proposals import ProposalFile
 from wsl_plugins.proposals.generate import SHARD_SIZE
 
-TRIALS = 8
+TRIALS = 5
 
 
 def make_images(folder):

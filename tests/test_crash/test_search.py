@@ -12,7 +12,7 @@ from wsl_plugins.search import Study
 from wsl_plugins.search.locks import JournalLock
 from wsl_plugins.search.runs import read_test_metrics, training_result
 
-TRIALS = 8
+TRIALS = 5
 CONFIG = """
 data = dict(type='wsl_plugins.WSOLDataset', proxy=False)
 model = dict(backbone=dict(type='wsl_plugins.LocalizerResNet', score_map_size=14))

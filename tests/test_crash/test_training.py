@@ -34,7 +34,7 @@ default_hooks = dict(
 custom_hooks = [dict(type='wsl_plugins.SeedByEpochHook')]
 randomness = dict(seed=3)
 """
-TRIALS = 8
+TRIALS = 5
 TIMES = ('data_time', 'time')
 
 

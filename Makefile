@@ -70,7 +70,7 @@ bench: setup ## Measure speed and memory, write docs/benchmarks.md (QUICK=1: onl
 docs: setup ## Build the site into work_dirs/site; run the commands that the documents mark as runnable
 	@$(PIP) -r requirements/docs.txt
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m '' tests/test_docs.py tests/test_api_pages.py tests/test_runnable_documents.py
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m '' tests/test_docs.py tests/test_api_pages.py tests/test_site_in_browser.py tests/test_runnable_documents.py
 
 dist: ## Build sdist and wheel into dist/ (the wheel from the sdist) and check them, ready to upload
 	@$(PYTHON) -m venv $(VENV)/dist

@@ -16,6 +16,9 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 DOCS = 'docs'
+README = {
+    'README.md': 'repository.md'
+}  # of the repository: as README.md it would be the first page
 PICTURES = ('.png', '.jpg')
 LINK = re.compile(r'(?<=\]\()(?!\w+:|#)([^)#\s]+)')
 SOURCE = '---\nsearch:\n  exclude: true\n---\n# {path}\n\n````{language}\n{code}\n````\n'
@@ -76,11 +79,15 @@ def site_uri(path: str) -> str:
     """Where a file of the repository is among the sources of the site."""
     if path.startswith(f'{DOCS}/'):
         return path.removeprefix(f'{DOCS}/')
+    if path in README:
+        return README[path]
     return path if path.endswith(('.md', *PICTURES)) else f'{path}.md'
 
 
 def repository_path(uri: str, root: Path) -> str:
     """Inverse of :func:`site_uri`."""
+    if uri in README.values():
+        return next(path for path, there in README.items() if there == uri)
     if (root / DOCS / uri).is_file():
         return f'{DOCS}/{uri}'
     return uri if (root / uri).is_file() else uri.removesuffix('.md')

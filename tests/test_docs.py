@@ -143,9 +143,10 @@ def test_links_to_files_of_the_repository_work_in_the_site(tmp_path):
     pytest.importorskip('mkdocs')
     files = {
         'docs/index.md': '[a](../code.py) [b](../sub#top) [c](more/page.md) [d](https://x.org)\n',
+        'README.md': '# Read me\n\n[j](docs/more/page.md) [k](code.py)\n',
         'docs/more/page.md': '[e](../../sub/README.md) [f](../index.md)\n',
         'sub/README.md': '# Top\n\n![g](pic.png) [h](../docs/more/page.md) [i](other.md)\n',
-        'sub/other.md': '# Other\n\nonly linked from sub\n',
+        'sub/other.md': '# Other\n\nonly linked from sub, with the [README](../README.md)\n',
         'sub/alone.md': '# Alone\n\nlinked from nowhere\n',
         'sub/pic.png': 'picture',
         'code.py': 'answer = 42  # [no link](nowhere.md)\n',
@@ -164,7 +165,10 @@ def test_links_to_files_of_the_repository_work_in_the_site(tmp_path):
     site = tmp_path / 'site'
     index, readme = (site / 'index.html').read_text(), (site / 'sub' / 'index.html').read_text()
     for href in ('code.py/', 'sub/#top', 'more/page/', 'https://x.org'):
-        assert f'href="{href}"' in index
+        assert f'href="{href}"' in index  # which the README has not taken the place of
+    of_repository = (site / 'repository' / 'index.html').read_text()
+    assert 'href="../more/page/"' in of_repository and 'href="../code.py/"' in of_repository
+    assert 'href="../../repository/"' in (site / 'sub' / 'other' / 'index.html').read_text()
     assert 'src="pic.png"' in readme and 'href="../more/page/"' in readme
     assert 'href="other/"' in readme
     page = (site / 'more' / 'page' / 'index.html').read_text()

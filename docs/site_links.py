@@ -16,9 +16,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 DOCS = 'docs'
-README = {
-    'README.md': 'repository.md'
-}  # of the repository: as README.md it would be the first page
+# The first page is docs/index.md, and MkDocs would put a README in its place
+README = {'README.md': 'repository.md'}
 PICTURES = ('.png', '.jpg')
 LINK = re.compile(r'(?<=\]\()(?!\w+:|#)([^)#\s]+)')
 SOURCE = '---\nsearch:\n  exclude: true\n---\n# {path}\n\n````{language}\n{code}\n````\n'

@@ -84,6 +84,7 @@ def choose(
     method: str | None = None,
     tiles: int = 1,
     known: Sequence[LabelledImage] = (),
+    whole: Sequence[LabelledImage] = (),
 ) -> Choices:
     """Choose for the training images.
 
@@ -97,6 +98,8 @@ def choose(
             times as large. Defaults to 1.
         known (Sequence[LabelledImage]): Images of the same kind with boxes, to see how large and
             how many objects are. Defaults to (): not known.
+        whole (Sequence[LabelledImage]): Those that tiles were cut from: they test, so their number
+            of objects decides on the method. Defaults to (): ``known`` are whole.
 
     Example:
         >>> image = LabelledImage('a.jpg', Path('a.jpg'), ('owl',), size=(640, 480))
@@ -110,7 +113,7 @@ def choose(
     short = float(np.median([min(image.size) for image in images if image.size]))
     reasons = []
     if method is None:
-        method, reason = _method(known)
+        method, reason = _method(whole or known)
         reasons.append(reason)
     else:
         reasons.append(f'{method.upper()}: asked for')

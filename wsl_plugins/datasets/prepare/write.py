@@ -117,7 +117,7 @@ def prepare(
     if plan.boxes:
         keep_boxes(test, classes, own_class=not detector)
         keep_boxes(train, classes, own_class=not detector, needed=False)
-    tiles = []
+    tiles, whole = [], [image for image in train.images if image.boxes]
     if plan.tiles > 1:
         tiles = cut_source(train, plan.tiles, plan.out / 'images' / 'train')
         classes = check_splits(train, test)
@@ -159,7 +159,7 @@ def prepare(
         bare = {name: image.with_(boxes=()) for name, image in named['train'].items()}
         write_metadata(plan.out / 'metadata', {**named, 'train': bare}, classes)
 
-    choices = choose(train.images, weights, detector, plan.method, plan.tiles, known)
+    choices = choose(train.images, weights, detector, plan.method, plan.tiles, known, whole)
     boxed = {
         split: {
             Path(name).stem: image

@@ -112,6 +112,9 @@ def test_choices_follow_the_objects(weights):
     assert (unknown.method, unknown.test_scale) == ('oicr', (320, 128)[scratch])
     assert any('--method mist' in reason for reason in unknown.reasons)
     assert choose([small] * 50, weights, method='mist').method == 'mist'
+    part = boxed(('dot', (0, 0, 30, 40)), size=(213, 160))
+    assert choose([part] * 50, weights, known=[part]).method == 'oicr'
+    assert choose([part] * 50, weights, known=[part], whole=[small], tiles=3).method == 'mist'
     tiles = choose([small] * 50, weights, known=[small], tiles=3)
     assert tiles.test_scale == 3 * tiles.scales[2]
     assert choose([small] * 9999, weights).epochs == unknown.base.epochs

@@ -374,6 +374,9 @@ def test_tiles(photos, tmp_path, fake_proposals, capsys):
     rows = json.loads((tmp_path / 'boxes.json').read_text())
     for row in rows['annotations']:
         row['bbox'] = [5, 5, 40, 30]  # in one of four tiles of 50 x 40
+    below = [dict(row, id=100 + row['id'], bbox=[5, 45, 40, 30]) for row in rows['annotations']]
+    beside = [dict(row, id=200 + row['id'], bbox=[55, 5, 40, 30]) for row in rows['annotations']]
+    rows['annotations'] += [*below, *beside]  # three in an image, one in a tile
     (tmp_path / 'boxes.json').write_text(json.dumps(rows))
     out = tmp_path / 'shapes'
     args = ['coco', tmp_path / 'boxes.json', '--images', photos, '--task', 'detector', '--out', out]
@@ -383,9 +386,12 @@ def test_tiles(photos, tmp_path, fake_proposals, capsys):
     cfg = Config.fromfile(out / 'shapes_detector.py')
     assert cfg.test_scale == 2 * cfg.scales[2]
     tiles = sorted((out / 'images' / 'train').iterdir())
-    assert [path.name[-9:] for path in tiles] == ['_r0c0.png'] * 10
+    ends = [f'_r{place}.png' for place in ('0c0', '0c1', '1c0')]
+    assert [path.name[-9:] for path in tiles] == ends * 10
     assert not any(path.is_symlink() for path in tiles)
-    assert 'left out: 30 tiles without half of an object' in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert 'left out: 10 tiles without half of an object' in shown
+    assert "chosen:  MIST: 'disc' has 3.0 objects in an image that has it" in shown
     test = sorted((out / 'images' / 'test').iterdir())
     assert len(test) == 2 and all(path.is_symlink() for path in test)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from wsl_plugins.datasets.prepare import Source
+from wsl_plugins.datasets.prepare import tiles as tiles_module
 from wsl_plugins.datasets.prepare.assess import (
     Labels,
     fewest_proposals,
@@ -161,7 +162,8 @@ def test_the_fewest_proposals_that_find_as_many():
     assert with_fewer(choices, None) == choices and with_fewer(choices, 150).max_num == 150
 
 
-def test_objects_at_the_border_of_tiles():
+def test_objects_at_the_border_of_tiles(monkeypatch):
+    monkeypatch.setattr(tiles_module, 'REACH', 0)
     half, most, piece, speck = (
         ('half', (270.0, 10.0, 370.0, 60.0)),  # 50 of 100 pixels on either side
         ('most', (280.0, 100.0, 380.0, 150.0)),  # 40 left, 60 right
@@ -184,6 +186,31 @@ def test_objects_at_the_border_of_tiles():
     )
     assert right.boxes == (Box('piece', (0, 60, 15, 110), crowd=True),)
     assert left.path == Path('out/a_r0c0.jpg') and left.size == (320, 240)
+
+
+def test_cuts_go_around_objects():
+    within, beyond = ('owl', (300, 220, 350, 260)), ('owl', (200, 300, 440, 340))
+    areas = [tile.area for tile in cut(boxed(within), 2, Path('out'))]
+    assert areas[0] == (0, 0, 300, 220) and areas[3] == (300, 220, 640, 480)
+    areas = [tile.area for tile in cut(boxed(beyond), 2, Path('out'))]
+    assert areas[0] == (0, 0, 320, 240)  # every place within a quarter of a tile cuts it
+    left, right = ('owl', (200, 0, 330, 40)), ('owl', (310, 60, 450, 90))
+    areas = [tile.area for tile in cut(boxed(left, right, left), 2, Path('out'))]
+    assert areas[0][2] == 330  # one of three is cut, nearest to the middle
+    edges = [tile.area[0] for tile in cut(boxed(('owl', (200, 0, 230, 30))), 3, Path('out'))[:3]]
+    assert edges == [0, 200, 427]
+
+
+def test_tiles_with_pieces_of_what_they_lack(monkeypatch):
+    monkeypatch.setattr(tiles_module, 'REACH', 0)
+    owl, emu = ('owl', (0, 0, 100, 100)), ('emu', (280, 100, 380, 150))  # 40 of emu's pixels left
+    source = Source([boxed(owl, emu)])
+    tiles = cut_source(source, 2, Path('out'))
+    assert [tile.image.labels for tile in tiles] == [('emu',)]
+    assert source.left_out['tiles with a piece of a class whose label they do not have'] == 1
+    source = Source([boxed(owl, emu, ('emu', (0, 120, 50, 160)))])
+    cut_source(source, 2, Path('out'))
+    assert [image.labels for image in source.images] == [('emu', 'owl'), ('emu',)]
 
 
 def test_what_is_not_cut():

@@ -10,7 +10,7 @@ import numpy as np
 
 from wsl_plugins.datasets.prepare.choices import Choices, objects_per_image
 from wsl_plugins.datasets.prepare.source import LabelledImage
-from wsl_plugins.datasets.prepare.tiles import cut
+from wsl_plugins.datasets.prepare.tiles import cut, is_clear
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.proposals.ground_truth import Objects
 from wsl_plugins.proposals.statistics import corloc_of_guesses
@@ -208,9 +208,10 @@ def tiles_for(known: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[i
         ]
         if np.percentile(longest, 90) > 0.75:
             return None
-        tiles = [t.image for image in whole for t in cut(image, number, Path()) if t.image.labels]
+        tiles = [t.image for image in whole for t in cut(image, number, Path())]
+        tiles = [tile for tile in tiles if is_clear(tile)]
         have = Counter(name for tile in tiles for name in tile.labels)
-        without = min(1 - have[name] / len(tiles) for name in classes)
+        without = min((1 - have[name] / len(tiles) for name in classes), default=0) if tiles else 0
         if without >= FEW_WITHOUT:
             return number, without
     return None

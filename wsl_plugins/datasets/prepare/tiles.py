@@ -15,6 +15,7 @@ from wsl_plugins.files.writing import atomic_write
 KEPT = 0.5  # part of an object that lies in a tile, from which on it is an object of the tile
 SEEN = 0.1  # from which on it is neither found nor missed there, as a crowd
 LEAST_SIDE = 32  # pixels of a tile
+REACH = 0.25  # of a tile's side: as far from even ones cuts go around objects
 QUALITY = 95  # of JPEG
 
 
@@ -37,7 +38,8 @@ def cut(image: LabelledImage, number: int, folder: Path) -> list[Tile]:
 
     An object of which at least half lies in a tile gives it a label and a box, clipped. A smaller
     part gives no label; from a tenth on its box is that of a crowd: detectors are neither asked to
-    find it nor told off for it.
+    find it nor told off for it. Cuts go around objects: each is where fewest are cut, up to a
+    quarter of a tile beside the even one.
 
     Args:
         image (LabelledImage): With size and boxes.
@@ -53,7 +55,8 @@ def cut(image: LabelledImage, number: int, folder: Path) -> list[Tile]:
     assert image.size is not None  # the images have been read
     name = PurePosixPath(image.image_id)
     suffix = name.suffix if name.suffix.lower() in ('.jpg', '.jpeg', '.png') else '.png'
-    xs, ys = (np.rint(np.linspace(0, side, number + 1)).astype(int).tolist() for side in image.size)
+    corners = np.array([box.xyxy for box in image.boxes]).reshape(-1, 4)
+    xs, ys = (_cuts(image.size[axis], number, corners[:, axis::2]) for axis in (0, 1))
     tiles = []
     for row in range(number):
         for column in range(number):
@@ -72,11 +75,19 @@ def cut(image: LabelledImage, number: int, folder: Path) -> list[Tile]:
     return tiles
 
 
+def is_clear(tile: LabelledImage) -> bool:
+    """Whether a tile has labels, and a label for every class of which it shows a piece.
+
+    The piece of an object that its label denies would teach that the object looks otherwise.
+    """
+    return bool(tile.labels) and {box.name for box in tile.boxes} <= {*tile.labels}
+
+
 def cut_source(source: Source, number: int, folder: Path) -> list[Tile]:
     """Replace the images of a source by their tiles; what is left out is counted.
 
-    Left out are images without boxes, images of which a label has no box, and tiles without a
-    label.
+    Left out are images without boxes, images of which a label has no box, tiles without a label,
+    and those that are not clear (:func:`is_clear`).
 
     Args:
         source (Source): Images with sizes and fitted boxes.
@@ -102,6 +113,7 @@ def cut_source(source: Source, number: int, folder: Path) -> list[Tile]:
     raise_problems(f'--tiles {number}', small)
     tiles = [tile for image in whole for tile in cut(image, number, folder)]
     labelled = [tile for tile in tiles if tile.image.labels]
+    kept = [tile for tile in labelled if is_clear(tile.image)]
     source.left_out['training images without boxes, not cut into tiles'] += len(
         source.images
     ) - len(boxed)
@@ -109,9 +121,12 @@ def cut_source(source: Source, number: int, folder: Path) -> list[Tile]:
         boxed
     ) - len(whole)
     source.left_out['tiles without half of an object'] += len(tiles) - len(labelled)
+    source.left_out['tiles with a piece of a class whose label they do not have'] += len(
+        labelled
+    ) - len(kept)
     source.left_out = +source.left_out
-    source.images = [tile.image for tile in labelled]
-    return labelled
+    source.images = [tile.image for tile in kept]
+    return kept
 
 
 def write_tiles(tiles: Sequence[Tile]) -> None:
@@ -131,6 +146,17 @@ def write_tiles(tiles: Sequence[Tile]) -> None:
             raise ValueError(f'{tile.image.path}: OpenCV writes no such image')
         with atomic_write(tile.image.path) as file:
             file.write(content.tobytes())
+
+
+def _cuts(side: int, number: int, spans: np.ndarray) -> list[int]:
+    """Ends of the tiles of a side; ``spans`` (N, 2) are those of the objects."""
+    ends = [0]
+    for even in np.rint(np.linspace(0, side, number + 1)).astype(int).tolist()[1:-1]:
+        reach = int(REACH * side / number)
+        places = even + np.array(sorted(range(-reach, reach + 1), key=abs))
+        cut_there = (spans[:, :1] < places) & (places < spans[:, 1:])
+        ends.append(int(places[cut_there.sum(axis=0).argmin()]))
+    return [*ends, side]
 
 
 def _part(box: Box, area: tuple[int, int, int, int]) -> tuple[Box, float] | None:

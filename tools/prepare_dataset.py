@@ -69,7 +69,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=('fast', 'default', 'best'),
         default='fast',
         help='of a detector: those of make_proposals --fast, without an option or --best, which '
-        'take more than six times as long; default: fast',
+        'take seven times as long; default: fast',
     )
     common.add_argument(
         '--tiles',

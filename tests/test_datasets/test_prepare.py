@@ -409,6 +409,7 @@ def test_bad_plans(tmp_path):
             prepare(Source([]), None, plan(**changes))
 
     refused(ValueError, "one of detector, localizer, got 'both'", task='both')
+    refused(ValueError, "one of fast, default, best, got 'x'", proposals='x')
     refused(FileNotFoundError, 'no.pth: no such file of weights', weights='no.pth')
     refused(ValueError, 'max_side_input must be at least 20 with .*, got 3', max_side_input=3)
     refused(ValueError, '--test-fraction must be between 0 and 1, got 2', test_fraction=2)

@@ -12,9 +12,7 @@ from wsl_plugins.datasets.prepare.plan import Plan
 from wsl_plugins.datasets.prepare.source import LabelledImage
 from wsl_plugins.files.images import read_pixels
 from wsl_plugins.proposals.generate import check_made
-from wsl_plugins.proposals.recipe import BEST, DEFAULT, FAST, Recipe, propose
-
-RECIPES = dict(fast=FAST, default=DEFAULT, best=BEST)
+from wsl_plugins.proposals.recipe import Recipe, propose
 
 
 def paths_of(images: dict[str, LabelledImage]) -> dict[str, Path]:
@@ -24,9 +22,8 @@ def paths_of(images: dict[str, LabelledImage]) -> dict[str, Path]:
 
 def recipe_for(plan: Plan, known: Sequence[LabelledImage]) -> Recipe:
     """How proposals are made; small objects of ``known``, images with boxes, need small ones."""
-    recipe = RECIPES[plan.proposals]
-    least = least_side(known, recipe.min_side)
-    return replace(recipe, max_side_input=plan.max_side_input, min_side=least)
+    least = least_side(known, plan.recipe.min_side)
+    return replace(plan.recipe, max_side_input=plan.max_side_input, min_side=least)
 
 
 def check_kept(named: dict[str, dict[str, LabelledImage]], recipe: Recipe, plan: Plan) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from wsl_plugins.datasets.prepare.assessment import JSON, MARKDOWN
 from wsl_plugins.files.text import read_json
+from wsl_plugins.proposals.recipe import BEST, DEFAULT, FAST, Recipe
 
 TASKS = ('detector', 'localizer')
 SPLITS = ('train', 'test')
+RECIPES = dict(fast=FAST, default=DEFAULT, best=BEST)
 
 
 @dataclass
@@ -34,8 +36,7 @@ class Plan:
         tiles (int): Training images are cut into as many rows and columns
             (:mod:`wsl_plugins.datasets.prepare.tiles`). Defaults to 1: they stay whole.
         method (str, optional): 'oicr' or 'mist'. Defaults to None: as the images ask for.
-        proposals (str): 'fast', 'default' or 'best' of :mod:`wsl_plugins.proposals.recipe`.
-            Defaults to 'fast'.
+        proposals (str): A key of :data:`RECIPES`. Defaults to 'fast'.
     """
 
     task: str
@@ -53,6 +54,11 @@ class Plan:
     proposals: str = 'fast'
 
     @property
+    def recipe(self) -> Recipe:
+        """That of ``proposals``."""
+        return RECIPES[self.proposals]
+
+    @property
     def config(self) -> Path:
         """The config to write."""
         return self.out / f'{self.out.resolve().name}_{self.task}.py'
@@ -66,6 +72,10 @@ class Plan:
         """Raise ValueError for options that do not go together."""
         if self.task not in TASKS:
             raise ValueError(f'task must be one of {", ".join(TASKS)}, got {self.task!r}')
+        if self.proposals not in RECIPES:
+            raise ValueError(
+                f'proposals must be one of {", ".join(RECIPES)}, got {self.proposals!r}'
+            )
         if self.tiles < 1:
             raise ValueError(f'--tiles must be at least 1, got {self.tiles}')
         if self.tiles > 1 and not self.boxes:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 
 from wsl_plugins.config_options import SetOptions, merge_options, value_of
 
@@ -52,6 +52,10 @@ def test_what_fits():
 )
 def test_values(text, value):
     assert value_of(text) == value and type(value_of(text)) is type(value)
+
+
+def test_mmengine_alone_drops_blanks():
+    assert DictAction._parse_iterable('my photos/') == 'myphotos/'
 
 
 def test_settings_that_are_none(capsys):

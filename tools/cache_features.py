@@ -43,6 +43,11 @@ def parse_args() -> argparse.Namespace:
         metavar='N',
         help='a random choice of N proposals per image, the same in all views; default: all',
     )
+    parser.add_argument(
+        '--maps',
+        action='store_true',
+        help='the map of each image, of which any proposals are taken, in place of theirs',
+    )
     parser.add_argument('--workers', type=int, metavar='N', help='processes; default: all cores')
     parser.add_argument(
         '--amp', action='store_true', help='run layers in bfloat16 (CPU) or float16 (GPU)'
@@ -59,6 +64,8 @@ def parse_args() -> argparse.Namespace:
         value = getattr(args, name)
         if value is not None and value < 1:
             parser.error(f'--{name.replace("_", "-")} must be at least 1, got {value}')
+    if args.maps and args.max_proposals is not None:
+        parser.error('--max-proposals: maps have no proposals (--maps)')
     return args
 
 
@@ -81,6 +88,7 @@ def main() -> int:
             args.max_proposals,
             args.workers or cores(),
             args.amp,
+            args.maps,
         )
     except (ValueError, OSError, RuntimeError, CheckpointError) as error:
         print(f'cache_features: error: {error}', file=sys.stderr)

@@ -6,13 +6,16 @@ import numpy as np
 import torch
 
 from wsl_plugins.datasets.feature_cache import FeatureCache
-from wsl_plugins.datasets.feature_views import Route
+from wsl_plugins.datasets.feature_views import Route, View, moved_boxes
 from wsl_plugins.datasets.wsod_mixin import WSODMixin
+from wsl_plugins.files.formats.feature_file import FeatureFile
+from wsl_plugins.files.formats.map_file import MapFile
 
 
 class CachedPipeline:
     """Gives what the pipeline of a data set gives, with the same random choices, but for the
-    ``inputs``: features (R, ...) float16 of the sample's proposals in place of pixels.
+    ``inputs``: features (R, ...) float16 of the sample's proposals, or the map (C, h, w) float16 of
+    the image, in place of pixels.
 
     Args:
         dataset: Whose pipeline it replaces.
@@ -48,12 +51,11 @@ class CachedPipeline:
         if found is None:  # not among those that were checked
             raise ValueError(f'{self.cache.folder}: image {image} at {view} is not cached')
         file, place = found
-        rows = file.rows_of(place)
-        proposals = {k: v[file.rows[rows]] for k, v in info['proposals'].items()}
-        results: dict[str, Any] = route.load.transform({**info, 'proposals': proposals})
-        chosen = results['proposals_rows']
+        if isinstance(file, MapFile):
+            inputs, results = self._map(file, place, route, view, info)
+        else:
+            inputs, results = self._features(file, place, route, view, info)
         results.update(
-            proposals=np.asarray(file.boxes[rows])[chosen],
             ori_shape=(info['height'], info['width']),
             img_shape=tuple(file.img_shapes[place].tolist()),
             scale_factor=tuple(file.scale_factors[place].tolist()),
@@ -64,4 +66,29 @@ class CachedPipeline:
         )
         for step in route.rest:
             results = step(results)
-        return {'inputs': torch.from_numpy(np.asarray(file.features[rows])[chosen]), **results}
+        return {'inputs': inputs, **results}
+
+    @staticmethod
+    def _features(
+        file: FeatureFile, place: int, route: Route, view: View, info: dict
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        rows = file.rows_of(place)
+        proposals = {k: v[file.rows[rows]] for k, v in info['proposals'].items()}
+        results = route.load.transform({**info, 'proposals': proposals})
+        chosen = results['proposals_rows']
+        results['proposals'] = np.asarray(file.boxes[rows])[chosen]
+        return torch.from_numpy(np.asarray(file.features[rows])[chosen]), results
+
+    @staticmethod
+    def _map(
+        file: MapFile, place: int, route: Route, view: View, info: dict
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        results = route.load.transform(dict(info))
+        results['proposals'] = moved_boxes(
+            results['proposals'],
+            view,
+            tuple(file.img_shapes[place].tolist()),
+            tuple(file.scale_factors[place].tolist()),
+            route.settings()['resize']['clip_object_border'],
+        )
+        return torch.from_numpy(file.map_of(place)).permute(2, 0, 1), results

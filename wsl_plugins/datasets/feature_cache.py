@@ -9,22 +9,26 @@ from wsl_plugins.datasets.feature_views import Route, View
 from wsl_plugins.datasets.wsod_mixin import WSODMixin
 from wsl_plugins.files import read_json
 from wsl_plugins.files.formats.feature_file import FeatureFile, boxes_digest
+from wsl_plugins.files.formats.map_file import MapFile
 from wsl_plugins.files.jobs import check_same_job
 from wsl_plugins.files.problems import LISTED
 
+CacheFile = FeatureFile | MapFile
 AGAIN = 'tools/cache_features.py makes what is missing'
 
 
 class FeatureCache:
-    """Reads a folder of ``tools/cache_features.py``: ``job.json``, and a
-    :class:`wsl_plugins.files.formats.feature_file.FeatureFile` for each view and set of images.
+    """Reads a folder of ``tools/cache_features.py``: ``job.json``, and for each view and set of
+    images a :class:`wsl_plugins.files.formats.feature_file.FeatureFile`, or
+    :class:`wsl_plugins.files.formats.map_file.MapFile`.
 
     Args:
         folder: The folder.
 
     Attributes:
         job: what the features are of (:mod:`wsl_plugins.engine.feature_job`).
-        files: :class:`FeatureFile` by :class:`View`.
+        maps: whether these are maps, of which any proposals are taken.
+        files: by :class:`View`.
 
     Raises:
         ValueError: There is no cache, or a file of it is damaged.
@@ -39,13 +43,14 @@ class FeatureCache:
         if not (self.folder / 'job.json').is_file():
             raise ValueError(f'{folder}: no cached features; tools/cache_features.py makes them')
         self.job = read_json(self.folder / 'job.json')
-        self.files: dict[View, list[FeatureFile]] = defaultdict(list)
+        self.maps = self.job.get('kind') == 'maps'
+        self.files: dict[View, list[CacheFile]] = defaultdict(list)
         for path in sorted(self.folder.glob('*/view.json')):
             if not path.parent.name.startswith('.'):
-                file = FeatureFile(path.parent)
+                file = (MapFile if self.maps else FeatureFile)(path.parent)
                 self.files[view_of(file.view)].append(file)
 
-    def find(self, view: View, image: str) -> tuple[FeatureFile, int] | None:
+    def find(self, view: View, image: str) -> tuple[CacheFile, int] | None:
         """The file that has a view of an image and its place in it; None if there is none."""
         for file in self.files.get(view, ()):
             if (place := file.places.get(image)) is not None:
@@ -58,7 +63,7 @@ class FeatureCache:
         Raises:
             ValueError: It does not; the settings that differ are named.
         """
-        asked = flat(route.settings())
+        asked = flat(route.settings(self.maps))
         check_same_job(
             self.folder,
             asked,
@@ -109,7 +114,7 @@ def digest_of(info: dict, ann_file: str) -> int:
     return boxes_digest(info['proposals']['bboxes'])
 
 
-def check_entry(file: FeatureFile, place: int, info: dict, image: str, digest: int) -> None:
+def check_entry(file: CacheFile, place: int, info: dict, image: str, digest: int) -> None:
     """Whether the entry of an image is of this image and of its proposals.
 
     Raises:
@@ -122,7 +127,7 @@ def check_entry(file: FeatureFile, place: int, info: dict, image: str, digest: i
             f'{file.folder}: image {image} was cached at {cached[0]} x {cached[1]} pixels, it has '
             f'{size[0]} x {size[1]} (width x height)'
         )
-    if int(file.proposals[place]) != digest:
+    if isinstance(file, FeatureFile) and int(file.proposals[place]) != digest:
         raise ValueError(
             f'{file.folder}: image {image} was cached with other proposals than those of the '
             'proposal_file; cache into another folder'

@@ -32,6 +32,41 @@ class View(NamedTuple):
         return f'{self.scale[0]}x{self.scale[1]}{fill}' + (f'-{self.flip}' if self.flip else '')
 
 
+def moved_boxes(
+    boxes: np.ndarray,
+    view: View,
+    img_shape: tuple[int, int],
+    scale_factor: tuple[float, float],
+    clip: bool,
+) -> np.ndarray:
+    """Boxes of an image in a view of it, as ``Resize`` and ``RandomFlip`` move them.
+
+    Args:
+        boxes: (R, 4) xyxy pixels of the image.
+        view: of the image.
+        img_shape: height and width of the view.
+        scale_factor: x and y, from the image to the view.
+        clip: whether they end at the borders of the view.
+
+    Returns:
+        (R, 4) float32.
+
+    Example:
+        >>> view = View((20, 20), True, 'horizontal')
+        >>> moved_boxes(np.array([[1.0, 2, 4, 5]]), view, (20, 16), (2, 2), clip=True)
+        array([[ 8.,  4., 14., 10.]], dtype=float32)
+    """
+    (height, width), ends = img_shape, np.array(img_shape[::-1] * 2, np.float32)
+    moved = boxes.astype(np.float32) * np.array(scale_factor * 2, np.float32)
+    if clip:
+        moved = moved.clip(0, ends)
+    if view.flip in ('horizontal', 'diagonal'):
+        moved[:, [0, 2]] = width - moved[:, [2, 0]]
+    if view.flip in ('vertical', 'diagonal'):
+        moved[:, [1, 3]] = height - moved[:, [3, 1]]
+    return moved
+
+
 class Route:
     """Transforms from an image file to a packed sample, of which the pixels are left out.
 
@@ -111,10 +146,11 @@ class Route:
             scale = self._resizer.scale
         return self._view(scale, None if self.flip is None else self.flip._choose_direction())
 
-    def settings(self) -> dict:
-        """What pixels and boxes depend on beside the view, for JSON."""
+    def settings(self, maps: bool = False) -> dict:
+        """What pixels and, unless ``maps`` are all that counts, boxes depend on beside the view,
+        for JSON."""
         image, resize = self.image, self._resizer
-        return dict(
+        found = dict(
             image=dict(
                 color_type=image.color_type,
                 imdecode_backend=image.imdecode_backend,
@@ -125,8 +161,10 @@ class Route:
                 backend=resize.backend,
                 clip_object_border=resize.clip_object_border,
             ),
-            proposals=dict(min_side=self.load.min_side, max_num=self.load.max_num),
         )
+        if not maps:
+            found['proposals'] = dict(min_side=self.load.min_side, max_num=self.load.max_num)
+        return found
 
     def transforms_of(self, view: View) -> list[Any]:
         """The steps that make a view of an image, all its proposals in it."""

@@ -26,9 +26,14 @@ from wsl_plugins.engine.feature_worker import (
 )
 from wsl_plugins.files import read_json
 from wsl_plugins.files.writing import write_json
-from wsl_plugins.models.roi_heads.constant_layers import constant_layers
+from wsl_plugins.models.roi_heads.constant_layers import (
+    RoIFeatures,
+    check_detector,
+    constant_layers,
+)
+from wsl_plugins.models.roi_heads.dense_maps import DenseMaps
 
-VERSION = 1
+VERSION = 2
 GIB = 2**30
 
 
@@ -40,6 +45,7 @@ def cache_features(
     max_proposals: int | None = None,
     workers: int = 1,
     amp: bool = False,
+    maps: bool = False,
 ) -> None:
     """Write what the frozen first layers of a detector compute of all images of its data loaders,
     at every scale and flip that their pipelines may give; say before it starts how much that is.
@@ -55,50 +61,69 @@ def cache_features(
         max_proposals: See :class:`.feature_plan.Wanted`. Default: all.
         workers: Processes.
         amp: Layers run in bfloat16 (on CPUs) or float16.
+        maps: Cache the map of backbone and neck, of which any proposals can be taken, in place of
+            features of the proposals of this config.
 
     Raises:
         FileNotFoundError: Weights or data are missing.
-        ValueError: The config cannot be cached, ``out`` is of another network or of other pixels
-            or proposals, is damaged, or the disk is too small.
+        ValueError: The config cannot be cached, ``max_proposals`` of ``maps``, ``out`` is of
+            another network or of other pixels or proposals, is damaged, or the disk is too small.
         RuntimeError: A worker was killed.
     """
     out = Path(out)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    wanted = Wanted(cfg, tta, max_proposals)
+    if maps and max_proposals is not None:
+        raise ValueError(f'max_proposals ({max_proposals}): maps have no proposals')
+    wanted = Wanted(cfg, tta, max_proposals, maps)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     precision = ('bfloat16' if device == 'cpu' else 'float16') if amp else 'float32'
     threads = max(1, torch.get_num_threads() // workers)
     recipe = Recipe(cfg, weights, wanted.route, device, precision, threads)
     model = build_detector(recipe)
-    names = sorted(wanted.images, key=lambda name: len(wanted.images[name].rows))
-    typical = wanted.images[names[len(names) // 2]]
+    typical = wanted.images[_typical(wanted, list(wanted.images))]
     data = pseudo_collate(
         [view_sample(wanted.route, next(iter(typical.views)), typical.info(), {})]
     )
     with autocast(recipe):
-        layers = constant_layers(model, data)
-    worker = Worker(recipe, model, layers)
+        features: RoIFeatures | DenseMaps
+        if maps:
+            features = DenseMaps(check_detector(model, 'config', maps))
+            features.check(data)
+        else:
+            features = RoIFeatures(model, constant_layers(model, data))
+    worker, layers = Worker(recipe, features), features.layers
     job = dict(
         version=VERSION,
+        kind='maps' if maps else 'proposals',
         layers=layers,
-        averaged=worker.features.averaged,
+        averaged=features.averaged,
         network=network_of(_model_of(cfg), layers),
         weights=weights_of(model, layers),
-        pixels=wanted.route.settings(),
+        pixels=wanted.route.settings(maps),
         max_proposals=max_proposals,
         precision=precision,
     )
     if (out / 'job.json').exists():
         check_job(out, job, read_json(out / 'job.json'), 'choose another --out, or delete it')
     with autocast(recipe):
-        shape = tuple(worker.features(data).shape[1:])
+        shape = tuple(features(data).shape[0 if maps else 1 :])
     plan = Plan(out, wanted, shape)
     left = sum(map(len, plan.todo.values())) + sum(map(len, plan.new.values()))
-    _tell(wanted, layers, shape, worker.features.averaged, left)
+    _tell(wanted, layers, shape, features.averaged, left)
     _check_disk(out, plan.missing_bytes)
     write_json(out / 'job.json', job)
     plan.create()
     _run(plan, worker, recipe, job, workers, left)
+
+
+def _typical(wanted: Wanted, names: list[str]) -> str:
+    """The one of median number of proposals, or of pixels."""
+
+    def work(name: str) -> int:
+        image = wanted.images[name]
+        return image.size[0] * image.size[1] if image.rows is None else len(image.rows)
+
+    return sorted(names, key=work)[len(names) // 2]
 
 
 def _model_of(cfg: Config) -> dict:
@@ -109,14 +134,15 @@ def _model_of(cfg: Config) -> dict:
 def _tell(
     wanted: Wanted, layers: list[str], shape: tuple[int, ...], averaged: bool, left: int
 ) -> None:
-    counts = [len(image.rows) for image in wanted.images.values()]
+    counts = [len(image.rows) for image in wanted.images.values() if image.rows is not None]
     views = dict.fromkeys(view for image in wanted.images.values() for view in image.views)
     print(f'layers: {", ".join(layers)}{", averaged over space" if averaged else ""}')
-    print(f'features of a proposal: {shape} float16')
+    print(f'{"a typical map" if wanted.maps else "features of a proposal"}: {shape} float16')
     print(f'views: {", ".join(map(str, views))}')
     print(
-        f'{len(counts)} images, {sum(counts) / len(counts):.0f} proposals on average, '
-        f'{wanted.number_of_views} views of images, {wanted.number_of_views - left} of them done'
+        f'{len(wanted.images)} images, '
+        + (f'{sum(counts) / len(counts):.0f} proposals on average, ' if counts else '')
+        + f'{wanted.number_of_views} views of images, {wanted.number_of_views - left} of them done'
     )
     if empty := counts.count(0):
         print(f'{empty} images have no proposal')
@@ -139,8 +165,7 @@ def _run(plan: Plan, worker: Worker, recipe: Recipe, job: dict, workers: int, le
     if not left:
         return
     todo, images = dict(plan.todo), plan.wanted.images
-    names = sorted(todo, key=lambda name: len(images[name].rows))
-    first = names[len(names) // 2]  # a typical one
+    first = _typical(plan.wanted, list(todo))
     started = time.perf_counter()
     done = worker(Task(first, images[first].info(), todo.pop(first)))
     seconds = (time.perf_counter() - started) / done * (left - done)

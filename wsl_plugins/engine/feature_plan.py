@@ -14,6 +14,7 @@ from wsl_plugins.datasets.feature_views import Route, View, routes_of
 from wsl_plugins.datasets.wsod_mixin import WSODMixin
 from wsl_plugins.engine.feature_job import check_job
 from wsl_plugins.files.formats.feature_file import FeatureFile, bytes_per_box
+from wsl_plugins.files.formats.map_file import MapFile
 from wsl_plugins.registry import DATASETS
 
 from mmcv.transforms import Compose
@@ -48,7 +49,7 @@ class Image:
         dataset: that has it.
         number: its place there.
         digest: of all its proposals.
-        rows: numbers of those that are cached.
+        rows: numbers of those that are cached; None: the map is.
         size: width and height.
         views: at which it is wanted.
     """
@@ -56,14 +57,17 @@ class Image:
     dataset: WSODMixin
     number: int
     digest: int
-    rows: np.ndarray
+    rows: np.ndarray | None
     size: tuple[int, int]
     views: dict[View, None] = field(default_factory=dict)
 
     def info(self) -> dict:
         """Its data info with the cached proposals."""
         info = self.dataset.get_data_info(self.number)
-        info['proposals'] = {k: v[self.rows] for k, v in info['proposals'].items()}
+        if self.rows is None:
+            info['proposals'] = dict(bboxes=np.zeros((0, 4), np.float32))
+        else:
+            info['proposals'] = {k: v[self.rows] for k, v in info['proposals'].items()}
         return info
 
 
@@ -74,6 +78,7 @@ class Wanted:
         cfg: the config.
         tta: also those of ``tta_pipeline``, for the images of ``test_dataloader``.
         max_proposals: a random choice of so many of each image, the same each time. None for all.
+        maps: whether their maps are cached; proposals do not matter then.
 
     Attributes:
         images: :class:`Image` by name.
@@ -84,8 +89,15 @@ class Wanted:
             or two images of one name have other proposals.
     """
 
-    def __init__(self, cfg: Config, tta: bool = False, max_proposals: int | None = None) -> None:
+    def __init__(
+        self,
+        cfg: Config,
+        tta: bool = False,
+        max_proposals: int | None = None,
+        maps: bool = False,
+    ) -> None:
         self.images: dict[str, Image] = {}
+        self.maps = maps
         self.max_proposals = max_proposals
         first: Route | None = None
         for name in LOADERS:
@@ -105,15 +117,17 @@ class Wanted:
     def _add(self, dataset: WSODMixin, routes: list[Route], first: Route) -> None:
         for route in routes:
             remedy = f'{route.where} and {first.where} need one cache each'
-            check_job('config', route.settings(), first.settings(), remedy)
+            asked, found = (one.settings(self.maps) for one in (route, first))
+            check_job('config', asked, found, remedy)
         views = dict.fromkeys(view for route in routes for view in route.views())
         for number in range(len(dataset)):
             info = dataset.get_data_info(number)
-            image, digest = dataset.image_id(info), digest_of(info, dataset.ann_file)
+            image = dataset.image_id(info)
+            digest = 0 if self.maps else digest_of(info, dataset.ann_file)
             size = info['width'], info['height']
             known = self.images.get(image)
             if known is None:
-                rows = self._choose(image, routes[0].load.choose(info['proposals']))
+                rows = None if self.maps else self._choose(image, routes[0], info['proposals'])
                 known = self.images[image] = Image(dataset, number, digest, rows, size)
             elif (known.digest, known.size) != (digest, size):
                 raise ValueError(
@@ -122,7 +136,8 @@ class Wanted:
                 )
             known.views.update(views)
 
-    def _choose(self, image: str, rows: np.ndarray) -> np.ndarray:
+    def _choose(self, image: str, route: Route, proposals: dict) -> np.ndarray:
+        rows = route.load.choose(proposals)
         if self.max_proposals is None or len(rows) <= self.max_proposals:
             return rows
         random = np.random.default_rng(zlib.crc32(image.encode()))
@@ -140,7 +155,7 @@ class Plan:
     Args:
         folder: the cache; what is there counts.
         wanted: images and views.
-        shape: of the features of a box.
+        shape: of the features of a box, or of the map of an image.
 
     Attributes:
         todo: by image, the files to write to, new or begun, and its place in each.
@@ -169,24 +184,26 @@ class Plan:
     @property
     def missing_bytes(self) -> int:
         """On disk, of what is not done."""
-        boxes = sum(len(self.wanted.images[n].rows) * len(p) for n, p in self.todo.items())
-        boxes += sum(len(self.wanted.images[n].rows) for names in self.new.values() for n in names)
+        left = [(name, len(places)) for name, places in self.todo.items()]
+        left += [(name, 1) for names in self.new.values() for name in names]
+        if self.wanted.maps:  # of a typical image
+            return sum(views for _, views in left) * int(np.prod(self.shape)) * 2
+        images = self.wanted.images
+        boxes = sum(len(rows) * n for name, n in left if (rows := images[name].rows) is not None)
         return boxes * bytes_per_box(self.shape)
 
     def create(self) -> None:
         """Make the files of new views; they are part of ``todo`` then."""
         for view, names in self.new.items():
             images = [self.wanted.images[name] for name in names]
+            sizes = [image.size for image in images]
             folder = next(_unused(self.folder, str(view)))
-            FeatureFile.create(
-                folder,
-                view._asdict(),
-                names,
-                [image.rows for image in images],
-                [image.size for image in images],
-                [image.digest for image in images],
-                self.shape,
-            )
+            if self.wanted.maps:
+                MapFile.create(folder, view._asdict(), names, sizes)
+            else:
+                rows = [image.rows for image in images if image.rows is not None]
+                digests = [image.digest for image in images]
+                FeatureFile.create(folder, view._asdict(), names, rows, sizes, digests, self.shape)
             for place, name in enumerate(names):
                 self.todo.setdefault(name, []).append((folder, place))
         self.new = {}

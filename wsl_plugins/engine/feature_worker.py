@@ -23,8 +23,10 @@ from wsl_plugins.datasets.transforms.formatting import PackWSODInputs
 from wsl_plugins.engine.feature_job import weights_of
 from wsl_plugins.engine.pretrained import check_pretrained
 from wsl_plugins.files.formats.feature_file import FeatureFile
+from wsl_plugins.files.formats.map_file import MapFile
 from wsl_plugins.files.workers import start_worker
 from wsl_plugins.models.roi_heads.constant_layers import RoIFeatures
+from wsl_plugins.models.roi_heads.dense_maps import DenseMaps
 
 from mmcv.transforms import Compose
 from mmdet.models.detectors import FastRCNN
@@ -39,7 +41,7 @@ class Task(NamedTuple):
     Attributes:
         name: of the image.
         info: its data info, with the cached proposals alone.
-        places: folder of a :class:`FeatureFile` and place in it.
+        places: folder of a :class:`FeatureFile` or :class:`MapFile` and place in it.
     """
 
     name: str
@@ -98,20 +100,21 @@ class Worker:
     Args:
         recipe: what to compute.
         model: of :func:`build_detector`.
-        layers: names of the layers whose output is cached.
+        features: what is cached of it.
     """
 
-    def __init__(self, recipe: Recipe, model: FastRCNN, layers: list[str]) -> None:
-        self.features = RoIFeatures(model, layers)
+    def __init__(self, recipe: Recipe, features: RoIFeatures | DenseMaps) -> None:
+        self.features = features
         self.recipe = recipe
-        self.files: dict[Path, FeatureFile] = {}
+        self.files: dict[Path, FeatureFile | MapFile] = {}
+        self.kind = MapFile if isinstance(features, DenseMaps) else FeatureFile
         self.pipelines: dict[View, Compose] = {}
 
     def __call__(self, task: Task) -> int:
         """Number of views that were written."""
         for folder, place in task.places:
             if folder not in self.files:
-                self.files[folder] = FeatureFile(folder, 'r+')
+                self.files[folder] = self.kind(folder, 'r+')
             file = self.files[folder]
             view = view_of(file.view)
             sample = self.sample(view, task.info)
@@ -122,13 +125,12 @@ class Worker:
                     f'{task.info["img_path"]}: {len(proposals)} of {count} boxes left in {view}'
                 )
             meta = sample['data_samples'].metainfo
-            file.write(
-                place,
-                self.compute(sample, task.name),
-                proposals.bboxes.numpy(),
-                meta['img_shape'][:2],
-                meta['scale_factor'],
-            )
+            content, size = self.compute(sample, task.name), meta['img_shape'][:2]
+            if isinstance(file, MapFile):
+                file.write(place, content, size, meta['scale_factor'])
+            else:
+                boxes = proposals.bboxes.numpy()
+                file.write(place, content, boxes, size, meta['scale_factor'])
         return len(task.places)
 
     def sample(self, view: View, info: dict) -> dict:
@@ -140,7 +142,7 @@ class Worker:
         return view_sample(self.recipe.route, view, info, self.pipelines)
 
     def compute(self, sample: dict, name: str) -> np.ndarray:
-        """Features (R, ...) float16 of a packed sample.
+        """Features (R, ...) or map (h, w, C), float16, of a packed sample.
 
         Raises:
             ValueError: one is beyond float16.
@@ -211,7 +213,8 @@ def _start(recipe: Recipe, job: dict[str, Any]) -> None:
     model = build_detector(recipe)
     if weights_of(model, job['layers']) != job['weights']:
         raise RuntimeError('the weights differ from those of the first process')
-    _worker['run'] = Worker(recipe, model, job['layers'])
+    maps = job['kind'] == 'maps'
+    _worker['run'] = Worker(recipe, DenseMaps(model) if maps else RoIFeatures(model, job['layers']))
 
 
 def _work(task: Task) -> int:

@@ -21,7 +21,10 @@ from wsl_plugins.models.roi_heads.constant_layers import (
     skip_layers,
     takes_means,
 )
+from wsl_plugins.models.roi_heads.dense_maps import skip_to_maps
 from wsl_plugins.registry import HOOKS
+
+from mmdet.models.detectors import FastRCNN
 
 REMEDY = 'cache into another folder (tools/cache_features.py), or train as it was cached'
 
@@ -33,7 +36,8 @@ class CachedRoIFeatures(Hook):
     ``tools/cache_features.py CONFIG --out CACHE`` writes, for every view (scale and flip) that the
     pipelines of a config may draw, what the frozen first layers of its detector compute: the
     backbone, the RoI extractor and, if they are frozen, layers of ``shared_head``. With this hook
-    the data sets give these features (R, ...) float16, and the layers pass them on. All else is as
+    the data sets give these features (R, ...) float16, and the layers pass them on. A cache of
+    ``--maps`` has the map of each image, of which any proposals are pooled. All else is as
     before: random choices of proposals, scales and flips, heads, losses, checkpoints (which have
     the frozen weights, too, so that they detect in images without the hook).
 
@@ -67,9 +71,25 @@ class CachedRoIFeatures(Hook):
         cache = FeatureCache(self.cache)
         self._job = cache.job
         layers = self._job['layers']
-        model = check_detector(_detector(runner), self.cache)
+        model = check_detector(_detector(runner), self.cache, cache.maps)
         self._check_network(runner, layers)
         check_untrained(model, layers, self.cache)
+        if not cache.maps:
+            self._check_rest(model, layers)
+        for name in LOADERS:
+            loop = getattr(runner, f'_{name}_loop')
+            loader = getattr(loop, 'dataloader', None)
+            if isinstance(loader, DataLoader):
+                for dataset in parts_of(loader.dataset):
+                    self._replace(dataset, cache, f'{name}_dataloader')
+        if cache.maps:
+            skip_to_maps(model)
+        else:
+            skip_layers(model, layers)
+        what = 'maps' if cache.maps else 'features'
+        print_log(f'{self.cache}: {what} of {", ".join(layers)}, which do not run', 'current')
+
+    def _check_rest(self, model: FastRCNN, layers: list[str]) -> None:
         drops = model.roi_head.drop_layer is not None
         if drops and any('shared_head' in layer for layer in layers):
             raise ValueError(
@@ -81,14 +101,6 @@ class CachedRoIFeatures(Hook):
                 f'{self.cache}: has means over space, what follows {layers[-1]} needs maps: '
                 f'{REMEDY}'
             )
-        for name in LOADERS:
-            loop = getattr(runner, f'_{name}_loop')
-            loader = getattr(loop, 'dataloader', None)
-            if isinstance(loader, DataLoader):
-                for dataset in parts_of(loader.dataset):
-                    self._replace(dataset, cache, f'{name}_dataloader')
-        skip_layers(model, layers)
-        print_log(f'{self.cache}: features of {", ".join(layers)}, which do not run', 'current')
 
     def _replace(self, dataset: Any, cache: FeatureCache, where: str) -> None:
         check_dataset(dataset, where)

@@ -1,3 +1,4 @@
+from .context_roi_extractor import ContextRoIExtractor
 from .fc_shared_head import FCSharedHead
 from .frozen_res_layer import FrozenResLayer
 from .normalized_avg_pool import NormalizedAvgPool
@@ -10,6 +11,7 @@ from .timm_shared_head import TimmSharedHead
 from .wsod_roi_head import WSODRoIHead
 
 __all__ = [
+    'ContextRoIExtractor',
     'FCSharedHead',
     'FrozenResLayer',
     'NormalizedAvgPool',

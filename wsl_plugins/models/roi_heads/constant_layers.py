@@ -30,11 +30,17 @@ def trunk(model: FastRCNN) -> list[str]:
     return [*names, 'roi_head.bbox_roi_extractor']
 
 
-def check_detector(model: nn.Module, what: str) -> FastRCNN:
+def check_detector(model: nn.Module, what: str, maps: bool = False) -> FastRCNN:
     """The model, if it is a detector whose features can be cached at all.
 
+    Args:
+        model: any.
+        what: of which it is, for messages.
+        maps: its map is cached; default: features of proposals.
+
     Raises:
-        ValueError: It is no ``FastRCNN`` with :class:`RoIVectors`, or drops cells of whole maps.
+        ValueError: It is no ``FastRCNN`` with :class:`RoIVectors`, or drops cells of whole maps
+            before what is cached.
     """
     head = getattr(model, 'roi_head', None)
     if not (isinstance(model, FastRCNN) and isinstance(head, RoIVectors)):
@@ -42,7 +48,7 @@ def check_detector(model: nn.Module, what: str) -> FastRCNN:
             f'{what}: features are cached of FastRCNN with a WSODRoIHead, the model is '
             f'{type(model).__name__} with {type(head).__name__}'
         )
-    if head.drop_layer is not None and head.drop_layer.level == 'image':
+    if not maps and head.drop_layer is not None and head.drop_layer.level == 'image':
         raise ValueError(
             f'{what}: roi_head.drop_layer ({type(head.drop_layer).__name__}) drops cells of the '
             "image's map, before what is cached"
@@ -118,7 +124,7 @@ def constant_layers(model: FastRCNN, data: dict) -> list[str]:
     layers = trunk(model)
     check_untrained(model, layers, 'config')
     pooled = _pool(model.eval(), data)
-    if not _alike(pooled, _pool(copy.deepcopy(model).train(), data)):
+    if not alike(pooled, _pool(copy.deepcopy(model).train(), data)):
         raise ValueError(
             'config: backbone, neck or RoI extractor compute otherwise in training than in '
             'evaluation (norm_eval=True keeps the statistics of batch normalisation)'
@@ -130,15 +136,15 @@ def constant_layers(model: FastRCNN, data: dict) -> list[str]:
         training = copy.deepcopy(part)
         training.train()  # mmdet's ResLayer returns nothing
         output = part(pooled)
-        if any(p.requires_grad for p in part.parameters()) or not _alike(output, training(pooled)):
+        if any(p.requires_grad for p in part.parameters()) or not alike(output, training(pooled)):
             break
         pooled = output
         layers.append(name)
     return layers
 
 
-def _alike(output: Tensor, other: Tensor) -> bool:
-    """Equal but for rounding."""
+def alike(output: Tensor, other: Tensor) -> bool:
+    """Whether two outputs are equal but for rounding."""
     if not output.numel():
         return True
     return bool((output - other).abs().max() <= 1e-3 * output.abs().max())
@@ -170,7 +176,7 @@ def skip_layers(model: FastRCNN, layers: list[str]) -> None:
         layers: Those of :func:`constant_layers`.
     """
     number = getattr(model.roi_head.bbox_roi_extractor, 'num_inputs', 1)
-    model.data_preprocessor.forward = _to_device(model.data_preprocessor.cast_data)
+    model.data_preprocessor.forward = to_device(model.data_preprocessor.cast_data, _joined)
     for name in layers:
         model.get_submodule(name).forward = _same
     model.backbone.forward = lambda inputs: (inputs,) * number
@@ -191,7 +197,20 @@ def _rows(maps: tuple[Tensor, ...], rois: Tensor) -> Tensor:
     return maps[0]
 
 
-def _to_device(cast_data: Callable[[dict], dict]) -> Callable[..., dict]:
+def _joined(features: list[Tensor]) -> Tensor:
+    return torch.cat([one.float() for one in features])
+
+
+def to_device(
+    cast_data: Callable[[dict], dict], batched: Callable[[list[Tensor]], Tensor]
+) -> Callable[..., dict]:
+    """``forward`` of a data preprocessor that is given features.
+
+    Args:
+        cast_data: of the preprocessor.
+        batched: from a list of features, one per image, to what the detector gets.
+    """
+
     def forward(data: dict, training: bool = False) -> dict:
         data = cast_data(data)
         samples = data['data_samples']
@@ -199,6 +218,6 @@ def _to_device(cast_data: Callable[[dict], dict]) -> Callable[..., dict]:
             if 'gt_instances' in sample and 'bboxes' in sample.gt_instances:
                 boxes = sample.gt_instances.bboxes
                 sample.gt_instances.bboxes = getattr(boxes, 'tensor', boxes)
-        return dict(inputs=torch.cat([one.float() for one in data['inputs']]), data_samples=samples)
+        return dict(inputs=batched(data['inputs']), data_samples=samples)
 
     return forward

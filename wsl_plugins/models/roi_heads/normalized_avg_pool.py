@@ -21,6 +21,11 @@ class NormalizedAvgPool(BaseModule):
     Args:
         scale: L2 norm of each vector.
         dropout: drop probability. Default 0.
+        groups: parts of equal length that are scaled each by itself; 2 for box and frame of
+            :class:`wsl_plugins.ContextRoIExtractor`. Default 1.
+
+    Raises:
+        ValueError: ``groups`` is below 1.
 
     Example:
         >>> NormalizedAvgPool(scale=5)(torch.rand(4, 512, 4, 4)).norm(dim=1)
@@ -29,12 +34,16 @@ class NormalizedAvgPool(BaseModule):
 
     averages_space = True  # cached features of the layers before it need no more than the mean
 
-    def __init__(self, scale: float, dropout: float = 0.0) -> None:
+    def __init__(self, scale: float, dropout: float = 0.0, groups: int = 1) -> None:
         super().__init__()
+        if groups < 1:
+            raise ValueError(f'groups must be at least 1, got {groups}')
         self.scale = scale
         self.dropout = dropout
+        self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
         """Vectors (R, C), float32, of maps (R, C, H, W)."""
-        vectors = F.normalize(x.float().mean(dim=(2, 3)), dim=1) * self.scale
+        parts = x.float().mean(dim=(2, 3)).unflatten(1, (self.groups, -1))
+        vectors = F.normalize(parts, dim=2).flatten(1) * self.scale
         return F.dropout(vectors, self.dropout, self.training)

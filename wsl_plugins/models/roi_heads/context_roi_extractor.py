@@ -1,0 +1,58 @@
+"""RoI extractor: means over each box and over its surroundings."""
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from wsl_plugins.models.layers.box_means import box_and_frame_means
+from wsl_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class ContextRoIExtractor(BaseModule):
+    """Mean of a feature map over each box, and over the frame around it.
+
+    The context of ContextLocNet (Kantorov et al., ECCV 2016, arxiv.org/abs/1609.04331), whose frame
+    is the box enlarged 1.8 times without the box, on means in place of 7 x 7 pooled cells. Exact to
+    fractions of cells (:func:`wsl_plugins.models.layers.box_means.box_and_frame_means`), and so
+    fast that all proposals of an image take milliseconds: the time of an integral image, whatever
+    the sizes of the boxes. Goes with :class:`wsl_plugins.ContextWSDDNHead`; other heads take the
+    two means as one longer vector.
+
+    Boxes and frames end at the borders of the map. The frame of a box that fills the map is zeros;
+    images that are padded in a batch have their padding in frames, so one image at a time is best
+    (``accumulative_counts`` of the optimiser's wrapper makes steps of several).
+
+    Args:
+        stride: pixels of the network input per cell of the map. Default 16.
+        ratio: of the sides of the frame to those of its box, above 1. Default 1.8.
+        init_cfg: mmengine initialisation. Default: none; there are no weights.
+
+    Raises:
+        ValueError: an option outside its range.
+
+    Example:
+        >>> extractor = ContextRoIExtractor(stride=16)
+        >>> rois = torch.tensor([[0, 16.0, 16, 64, 48]])  # number of the image, then xyxy pixels
+        >>> extractor((torch.rand(1, 8, 20, 30),), rois).shape
+        torch.Size([1, 16, 1, 1])
+    """
+
+    num_inputs = 1
+    takes_maps = True  # its output is not worth caching: dense maps are
+
+    def __init__(
+        self, stride: float = 16, ratio: float = 1.8, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if not stride > 0:
+            raise ValueError(f'stride must be above 0, got {stride}')
+        if not 1 < ratio < float('inf'):
+            raise ValueError(f'ratio must be above 1 and finite, got {ratio}')
+        self.stride = stride
+        self.ratio = ratio
+
+    def forward(self, feats: tuple[Tensor, ...], rois: Tensor) -> Tensor:
+        """(R, 2C, 1, 1), float32, of one map (N, C, H, W) and rois (R, 5); the first C numbers are
+        those of the box."""
+        (maps,) = feats
+        return box_and_frame_means(maps, rois, 1 / self.stride, self.ratio)[:, :, None, None]

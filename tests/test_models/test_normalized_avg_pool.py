@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from mmengine.registry import init_default_scope
 
@@ -38,3 +39,11 @@ def test_no_proposal_and_a_list_as_shared_head():
     assert head(torch.zeros(0, 256, 7, 7)).shape == (0, 512)
     assert head(torch.rand(3, 256, 7, 7)).norm(dim=1).allclose(torch.full((3,), 5.0))
     init_default_scope('mmengine')
+
+
+def test_parts_by_themselves():
+    maps = torch.tensor([3.0, 4, 0, 5])[None, :, None, None]
+    got = NormalizedAvgPool(scale=10.0, groups=2)(maps)
+    torch.testing.assert_close(got, torch.tensor([[6.0, 8, 0, 10]]))
+    with pytest.raises(ValueError, match='groups must be at least 1, got 0'):
+        NormalizedAvgPool(scale=1.0, groups=0)

@@ -115,7 +115,7 @@ def digest_of(info: dict, ann_file: str) -> int:
 
 
 def check_entry(file: CacheFile, place: int, info: dict, image: str, digest: int) -> None:
-    """Whether the entry of an image is of this image and of its proposals.
+    """Whether the entry of an image is of this image and of its proposals; a map is there.
 
     Raises:
         ValueError: It is not.
@@ -127,7 +127,10 @@ def check_entry(file: CacheFile, place: int, info: dict, image: str, digest: int
             f'{file.folder}: image {image} was cached at {cached[0]} x {cached[1]} pixels, it has '
             f'{size[0]} x {size[1]} (width x height)'
         )
-    if isinstance(file, FeatureFile) and int(file.proposals[place]) != digest:
+    if isinstance(file, MapFile):
+        if file.done[place]:
+            file.mapped_map(place)
+    elif int(file.proposals[place]) != digest:
         raise ValueError(
             f'{file.folder}: image {image} was cached with other proposals than those of the '
             'proposal_file; cache into another folder'

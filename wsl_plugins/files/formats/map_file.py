@@ -53,9 +53,13 @@ class MapFile(ViewFile):
         Raises:
             ValueError: Its file is missing, damaged or of something else.
         """
+        return np.array(self.mapped_map(place))
+
+    def mapped_map(self, place: int) -> np.ndarray:
+        """As :meth:`map_of`, on disk until it is read: cheap to ask for, to find damage early."""
         path = self.path_of(place)
         try:
-            found = np.load(path, allow_pickle=False)
+            found = np.load(path, mmap_mode='r')
         except (OSError, ValueError, EOFError) as error:
             raise ValueError(
                 f'{path}: missing, damaged or cut off ({error}): delete {self.folder} and run '

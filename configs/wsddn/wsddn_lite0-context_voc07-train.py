@@ -12,7 +12,6 @@ param_scheduler = [
     dict(type='MultiStepLR', by_epoch=True, milestones=[6], gamma=0.1),
 ]
 optim_wrapper = dict(
-    accumulative_counts=2,
-    optimizer=dict(lr=0.01),
+    optimizer=dict(lr=0.005),  # one image per step
     paramwise_cfg=dict(custom_keys={'refine_heads': dict(lr_mult=10.0)}),
 )

@@ -205,7 +205,9 @@ def test_refused(place, case):
 
 def test_kinds_do_not_mix(place):
     place.maps()
-    with pytest.raises(ValueError, match="kind: found 'maps', asked 'proposals'; .*; choose another"):
+    with pytest.raises(
+        ValueError, match="kind: found 'maps', asked 'proposals'; .*; choose another"
+    ):
         place.cache()
     with pytest.raises(ValueError, match='max_proposals .5.: maps have no proposals'):
         place.cache(maps=True, max_proposals=5)

@@ -3,7 +3,6 @@
 import copy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from wsl_plugins.models.roi_heads.constant_layers import alike, check_untrained, to_device
@@ -92,11 +91,13 @@ def skip_to_maps(model: FastRCNN) -> None:
 
 
 def _batched(maps: list[Tensor]) -> Tensor:
+    channels = len(maps[0])
     height, width = (max(one.shape[dim] for one in maps) for dim in (1, 2))
-    padded = [
-        F.pad(one.float(), (0, width - one.shape[2], 0, height - one.shape[1])) for one in maps
-    ]
-    return torch.stack(padded)
+    padded = torch.zeros(len(maps), height, width, channels, device=maps[0].device)
+    padded = padded.permute(0, 3, 1, 2)  # channels last, as in the file: not turned
+    for place, one in enumerate(maps):
+        padded[place, :, : one.shape[1], : one.shape[2]] = one
+    return padded
 
 
 def _as_levels(inputs: Tensor) -> tuple[Tensor, ...]:

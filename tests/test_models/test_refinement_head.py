@@ -331,3 +331,17 @@ def pseudo_labels(labels, matched):
     labels = torch.tensor(labels)
     none = torch.zeros_like(labels)
     return PseudoLabels(labels, torch.ones(len(labels)), matched, none, none, none)
+
+
+def test_contrast_sees_the_difference():
+    torch.manual_seed(0)
+    head = RefinementHead(in_channels=10, num_classes=3, with_reg=True, contrast=True)
+    torch.nn.init.normal_(head.fc_cls.weight)
+    feats = torch.randn(4, 10)
+    logits, deltas = head(feats)
+    difference = feats[:, :5] - feats[:, 5:]
+    torch.testing.assert_close(logits, difference @ head.fc_cls.weight.T + head.fc_cls.bias)
+    assert deltas.shape == (4, 12)
+    assert torch.equal(head(feats + 1)[0].argmax(1), logits.argmax(1))
+    with pytest.raises(ValueError, match='not odd: 7'):
+        RefinementHead(in_channels=7, num_classes=3, contrast=True)

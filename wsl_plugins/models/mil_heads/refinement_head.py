@@ -65,7 +65,13 @@ class RefinementHead(BaseModule):
         plus_one: offsets count x2 and y2 as the last pixels of a box, so that widths and heights
             are larger by 1, and boxes are clipped to width - 1 and height - 1 (published code of
             MIST). Default False.
+        contrast: vectors are box, then frame (:class:`wsl_plugins.ContextRoIExtractor`), and the
+            branch sees their difference, as the localisation of
+            :class:`wsl_plugins.ContextWSDDNHead` does. Default False: it sees the whole vector.
         init_cfg: mmengine initialisation. Default: normal, std 0.01; 0.001 for the boxes.
+
+    Raises:
+        ValueError: ``in_channels`` is odd with ``contrast``.
 
     Example:
         >>> logits, deltas = RefinementHead(in_channels=8, num_classes=3)(torch.rand(5, 8))
@@ -84,6 +90,7 @@ class RefinementHead(BaseModule):
         reg_stds: Sequence[float] = (0.1, 0.1, 0.2, 0.2),
         normalize_weights: bool = False,
         plus_one: bool = False,
+        contrast: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(
@@ -95,6 +102,10 @@ class RefinementHead(BaseModule):
                 override=dict(type='Normal', name='fc_reg', std=0.001) if with_reg else None,
             )
         )
+        if contrast and in_channels % 2:
+            raise ValueError(f'in_channels are those of box and frame, not odd: {in_channels}')
+        self.contrast = contrast
+        in_channels //= 1 + contrast
         self.num_classes = num_classes
         self.reg_class_agnostic = reg_class_agnostic
         self.normalize_weights = normalize_weights
@@ -110,6 +121,9 @@ class RefinementHead(BaseModule):
     def forward(self, feats: Tensor) -> tuple[Tensor, Tensor | None]:
         """Logits (R, C + 1) and offsets (R, 4C) or (R, 4) of proposal vectors (R, D); None without
         regression."""
+        if self.contrast:
+            box, frame = feats.chunk(2, dim=1)
+            feats = box - frame
         return self.fc_cls(feats), self.fc_reg(feats) if self.fc_reg else None
 
     def loss(

@@ -12,6 +12,8 @@ from wsl_plugins.datasets.prepare.source import LabelledImage
 METHODS = ('oicr', 'mist')
 MANY = 3  # objects of a class in an image, on average, from which on MIST is chosen
 MOST_EPOCHS = 100
+OBJECTS = 2.5  # in an image of the data that the bases were made for: generated images and VOC
+FEWEST_EPOCHS = 3
 SCRATCH = 'none'
 LITE0 = 'efficientnet-lite0'
 OWN_BASE = (SCRATCH, LITE0)  # other weights are those of a ResNet-18
@@ -143,8 +145,17 @@ def choose(
         reasons.append(
             f'whole images test at {tiles} x {scale} pixels, objects as large as in tiles'
         )
-    reasons.append(_why(base, len(images)))
-    epochs = _epochs(base, len(images))
+    if sides and method == 'mist':
+        objects = len(sides) / len(known) * len(images)
+        wanted = math.ceil(OBJECTS * base.seen / objects)
+        epochs = min(max(wanted, FEWEST_EPOCHS), MOST_EPOCHS)
+        reasons.append(
+            f'{epochs} epochs of {objects:,.0f} objects: {epochs * objects:,.0f} are seen, about '
+            f'{OBJECTS * base.seen:,.0f} by the training of {base.config}; longer ones end on parts'
+        )
+    else:
+        reasons.append(_why(base, len(images)))
+        epochs = _epochs(base, len(images))
     return Choices(method, base, epochs, scales, tiles * scale, min_side, reasons)
 
 

@@ -147,8 +147,7 @@ def choose(
         )
     if sides and method == 'mist':
         objects = len(sides) / len(known) * len(images)
-        wanted = math.ceil(OBJECTS * base.seen / objects)
-        epochs = min(max(wanted, FEWEST_EPOCHS), MOST_EPOCHS)
+        epochs = min(max(math.ceil(OBJECTS * base.seen / objects), FEWEST_EPOCHS), MOST_EPOCHS)
         reasons.append(
             f'{epochs} epochs of {objects:,.0f} objects: {epochs * objects:,.0f} are seen, about '
             f'{OBJECTS * base.seen:,.0f} by the training of {base.config}; longer ones end on parts'

@@ -4,12 +4,13 @@ The first line of each file there names the Python versions to try it with, the 
 installed last: OpenCV with the contrib modules over the other ones, as ``make setup`` does. One
 environment after the other is built in a temporary folder (5 GB, of which nothing stays), and in it
 are run: the import, the build of all configs, the demo for one epoch on generated images, the tests
-of models, data, metrics and files. The table goes into docs/install.md; what was printed is in
-work_dirs/compat.
+of models, data, metrics and files (``--every 10``: each tenth test only). The table goes into
+docs/install.md; what was printed is in work_dirs/compat.
 
 Example:
     python .ci/compat.py                  # all of them: hours
     python .ci/compat.py oldest pins:3.13
+    python .ci/compat.py oldest --every 10
 """
 
 import argparse
@@ -134,10 +135,10 @@ class Environment:
         run(tools / 'infer.py', f'{images}/100001.jpg', config, weights, '--out', 'found')
         return f'mAP {re.findall(r"pascal_voc/mAP: ([0-9.]+)", printed)[-1]}'
 
-    def test(self, *paths: object) -> str:
-        """Numbers of the tests that passed, failed and were skipped."""
+    def test(self, every: int, *paths: object) -> str:
+        """Numbers of the tests that passed, failed and were skipped, each ``every``-th of them."""
         try:
-            printed = self.run(self.python, *PYTEST, *paths)
+            printed = self.run(self.python, *PYTEST, '--every', every, *paths)
         except subprocess.CalledProcessError as error:
             printed = error.output
         return counts(printed)
@@ -159,7 +160,7 @@ def counts(printed: str) -> str:
     return ', '.join(found) or f'failed: {last:.80}'
 
 
-def row_of(path: Path, version: str) -> list[str]:
+def row_of(path: Path, version: str, every: int = 1) -> list[str]:
     """The table's row of an environment; a step that fails ends it, with the log's name."""
     name = f'{path.stem}-{version}'
     row = [path.stem, version, *[''] * (len(SHOWN) + len(STEPS))]
@@ -181,9 +182,9 @@ def row_of(path: Path, version: str) -> list[str]:
             demo = Path(scratch, 'demo')
             demo.mkdir()
             for step in (
-                lambda: env.test(*CONFIGS),
+                lambda: env.test(every, *CONFIGS),
                 lambda: env.demo(demo),
-                lambda: env.test(*[f'tests/test_{part}' for part in UNITS]),
+                lambda: env.test(every, *[f'tests/test_{part}' for part in UNITS]),
             ):
                 place += 1
                 row[place] = step()
@@ -198,6 +199,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('names', nargs='*', metavar='NAME', help='file, or file:Python; all')
+    parser.add_argument(
+        '--every', type=int, default=1, metavar='N', help='each N-th test only (default: all)'
+    )
     args = parser.parse_args()
     try:
         chosen = list(rows(args.names))
@@ -206,7 +210,7 @@ def main() -> int:
     table = [['', 'Python', *SHOWN, *STEPS]]
     for path, version in chosen:
         print(f'{path.stem}, Python {version} ...', file=sys.stderr, flush=True)
-        table.append(row_of(path, version))
+        table.append(row_of(path, version, args.every))
         text = GithubFlavoredMarkdownTable(table).table
         (LOGS / 'table.md').write_text(text + '\n')
     print(text)

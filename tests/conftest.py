@@ -58,6 +58,21 @@ DETECTOR = dict(
 )
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        '--every', type=int, default=1, metavar='N', help='only each N-th test, from all files'
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Of what ``-m`` and ``-k`` leave."""
+    chosen = items[:: config.getoption('--every')]
+    kept = set(chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = chosen
+
+
 def pytest_runtest_setup(item):
     """Torch 2.1 knows no float16 on a CPU, neither in autocast nor in most layers."""
     settings = getattr(item, 'callspec', None)

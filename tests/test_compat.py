@@ -4,9 +4,12 @@ import re
 import runpy
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 MAKE = ['make', '--no-print-directory', '-n', 'setup']
@@ -19,8 +22,8 @@ def compat():
 
 def test_rows(compat, tmp_path):
     names = [f'{path.stem}:{version}' for path, version in compat['rows']([])]
-    assert {'oldest:3.10', 'original:3.10', 'pins:3.13', 'newest:3.13'} <= set(names)
-    assert [v for _, v in compat['rows'](['newest', 'pins:3.13'])] == ['3.13', '3.13']
+    assert {'oldest:3.10', 'original:3.10', 'pins:3.13', 'newest:3.14'} <= set(names)
+    assert [v for _, v in compat['rows'](['newest', 'pins:3.13'])] == ['3.13', '3.14', '3.13']
     with pytest.raises(ValueError, match=r"'pins:3.9' is none of them: .*pins:3.13"):
         list(compat['rows'](['pins:3.9']))
     (tmp_path / 'a.txt').write_text('torch\n')
@@ -39,6 +42,27 @@ def test_files_follow_the_pins(compat):
             names |= set(re.findall(r'^([a-z-]+)', (path.parent / name).read_text(), re.MULTILINE))
         needed = {'torch', 'torchvision', 'numpy', 'scipy', 'pytest', 'hypothesis', 'optuna'}
         assert needed | {'tqdm'} <= names, path
+
+
+def test_pins_are_for_every_python():
+    """What is installed here in the pinned version takes every Python that its marker lets in."""
+    seen, wrong = set(), []
+    for path in sorted((ROOT / 'requirements').glob('*.txt')):
+        lines = [line for line in path.read_text().splitlines() if line and line[0] not in '#-']
+        for need in map(Requirement, lines):
+            try:
+                found = metadata.metadata(need.name)
+            except metadata.PackageNotFoundError:  # of another environment
+                continue
+            if str(need.specifier) != f'=={found["Version"]}':
+                continue
+            seen.add(need.name)
+            takes = SpecifierSet(found.get('Requires-Python', ''))
+            for python in ('3.10', '3.11', '3.12', '3.13', '3.14'):
+                here = need.marker is None or need.marker.evaluate({'python_version': python})
+                if here and not takes.contains(f'{python}.99'):
+                    wrong.append(f'{path.name}: {need} on {python}')
+    assert not wrong and len(seen) > 10, (wrong, seen)
 
 
 def test_a_step_that_fails(compat, monkeypatch, tmp_path, capsys):
@@ -83,6 +107,15 @@ def test_a_step_that_fails(compat, monkeypatch, tmp_path, capsys):
 )
 def test_counts(compat, printed, numbers):
     assert compat['counts'](printed) == numbers
+
+
+def test_every_third_test(compat):
+    options = ('--collect-only', '--every', '3', __file__)
+    command = [sys.executable, *compat['PYTEST'], *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    chosen, total, left = map(int, re.findall(r'\d+', done.stdout.splitlines()[-1])[:3])
+    assert chosen == len(range(0, total, 3)) and left == total - chosen > 5, done.stdout
+    assert done.stdout.count('::') == chosen
 
 
 @pytest.fixture

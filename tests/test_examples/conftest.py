@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from wsl_plugins.files.formats.feature_file import FeatureFile
+from wsl_plugins.files.formats.map_file import MapFile
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 
@@ -151,6 +152,8 @@ def _write_all() -> None:
     view = dict(scale=[2000, 320], keep_ratio=True, flip=None)
     cached = ['000012'], [np.arange(40)], [(500, 333)], [0]
     FeatureFile.create('work_dirs/cache/2000x320.0', view, *cached, (512, 1, 1))
+    maps = MapFile.create('work_dirs/maps/2000x480.0', view, ['000012'], [(500, 375)])
+    maps.write(0, np.zeros((30, 40, 1280)), (480, 640), (1.28, 1.28))
     _save('work_dirs/cache/job.json', {})
     mcg = dict(boxes=[some], indexes=[9], scores=[np.ones(1)])
     _save('MCG-coco_2014_train-boxes.pkl', mcg)

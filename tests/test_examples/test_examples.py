@@ -27,6 +27,7 @@ SKIPPED = {
     'wsl_plugins.datasets.prepare.timing': 1,  # a training
     'wsl_plugins.engine.overview': 1,  # a training
     'wsl_plugins.models.roi_heads.constant_layers': 2,  # a trained detector
+    'wsl_plugins.models.roi_heads.dense_maps': 1,  # a trained detector
     'wsl_plugins.proposals.detector': 2,  # a trained detector
     'wsl_plugins.proposals.sam': 2,  # weights of SAM
 }

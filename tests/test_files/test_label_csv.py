@@ -259,7 +259,9 @@ def photos(tmp_path, monkeypatch):
     folder = tmp_path / 'photos'
     folder.mkdir()
     for n in range(12):
-        cv2.imwrite(str(folder / f'{n}.png'), np.full((30, 40, 3), n, np.uint8))
+        image = np.full((30, 40, 3), n, np.uint8)
+        image[8:22, 10:30] = 200
+        cv2.imwrite(str(folder / f'{n}.png'), image)
 
     def generate(images, recipe, out, workers):
         boxes = {}

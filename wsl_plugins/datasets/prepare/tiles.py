@@ -50,7 +50,7 @@ def cut(image: LabelledImage, number: int, folder: Path) -> list[Tile]:
         >>> box = Box('owl', (300.0, 0.0, 360.0, 50.0))
         >>> owl = LabelledImage('a.jpg', Path('a.jpg'), ('owl',), (box,), (640, 480))
         >>> [(t.image.image_id, t.image.labels, t.area) for t in cut(owl, 2, Path('x'))][:2]
-        [('a_r0c0.jpg', (), (0, 0, 320, 240)), ('a_r0c1.jpg', ('owl',), (320, 0, 640, 240))]
+        [('a_r0c0.jpg', (), (0, 0, 300, 240)), ('a_r0c1.jpg', ('owl',), (300, 0, 640, 240))]
     """
     assert image.size is not None  # the images have been read
     name = PurePosixPath(image.image_id)

@@ -112,7 +112,7 @@ def test_tour_as_a_notebook(clone):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('CUDA_VISIBLE_DEVICES', '-1')
         patch.setenv('OMP_NUM_THREADS', os.environ.get('OMP_NUM_THREADS', '1'))
-        where = dict(metadata=dict(path=clone / 'docs'))
+        where = dict(metadata=dict(path=clone))
         nbclient.NotebookClient(notebook, timeout=None, resources=where).execute()
     shown = [
         output.data

@@ -53,6 +53,12 @@ def tell(line: Callable[[], str], close: Callable[[], None]) -> None:
     _state.line, _state.close = line, close
 
 
+def settle() -> None:
+    """What would be written now stays so; nothing holds what it is about any more."""
+    line = _line()
+    tell(lambda: line, lambda: None)
+
+
 @contextmanager
 def watched() -> Iterator[None]:
     """Unwind by ``KeyboardInterrupt`` in this block; at its end a signal leaves no traceback."""
@@ -152,14 +158,18 @@ def _parent_is_gone(
         sys.__excepthook__(kind, error, trace)
 
 
+def _line() -> str:
+    try:  # nothing that the signal came into the middle of may be in the way
+        return _state.line()
+    except Exception:
+        return 'stopped'
+
+
 def _write_line() -> None:
     """By the first of several processes, and once."""
     rank = os.environ.get('RANK') or os.environ.get('SLURM_PROCID') or '0'
     if not _state.told and rank == '0':
-        try:  # nothing that the signal came into the middle of may be in the way
-            line = _state.line()
-        except Exception:
-            line = 'stopped'
+        line = _line()
         lead = '\n' if sys.stderr.isatty() else ''
         try:
             os.write(2, f'{lead}{line}\n'.encode())

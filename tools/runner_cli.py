@@ -1,6 +1,7 @@
 """Shared by ``tools/train.py`` and ``tools/test.py``: arguments, config, processes, runner."""
 
 import argparse
+import gc
 import logging
 import os
 import pickle
@@ -37,8 +38,8 @@ def run(main: Callable[[], None]) -> None:
     """Call ``main``; a training that diverges, checkpoints that do not fit, are damaged or hold
     code, and Ctrl-C (:mod:`interrupts`) end it with one line.
 
-    Processes leave their group at the end, as torch asks. Without it one of two, whose training was
-    complete, was once seen to abort while the program ended.
+    Processes leave their group at the end, as torch asks, when no model is left that holds it.
+    Otherwise one of two, whose training was complete, was seen to abort while the program ended.
     """
     refuse_code()
     with interrupts.watched():
@@ -54,6 +55,8 @@ def _run(main: Callable[[], None]) -> None:
         reason = ' '.join(str(error).split())
         fail(f'{reason[:600]} (a trusted file: TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1)')
     if torch.distributed.is_initialized():
+        interrupts.settle()
+        gc.collect()
         torch.distributed.destroy_process_group()
 
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,20 @@ def test_an_interrupt_that_is_lost(tmp_path):
     assert process.returncode == 130
     told = f'stopped; to start again: {sys.executable} lost.py'
     assert output.splitlines() == [told, 'still here']
+
+
+def test_nothing_holds_the_training_at_the_end(interrupts):
+    """torch leaves the group of processes well only when no model is left that has it."""
+
+    def train():
+        run = Run.__new__(Run)
+        interrupts.tell(lambda: f'stopped {type(run).__name__}', lambda: None)
+        return weakref.ref(run)
+
+    run = train()
+    assert run() is not None
+    interrupts.settle()
+    assert run() is None and interrupts._line() == 'stopped Run'
 
 
 LATE = """

@@ -173,6 +173,7 @@ def test_killed_and_resumed(tmp_path):
         time.sleep(0.01)
     for process in processes:
         os.killpg(process.pid, signal.SIGKILL)
+    for process in processes:
         process.communicate()
     finished = {path.name for path in parts.glob('0*.npz')}
     assert 0 < len(finished) < 8 and not out.exists()

@@ -357,15 +357,17 @@ def test_boxes_of_training_images(photos, tmp_path, fake_proposals, capsys):
     assert len(batch['data_samples'][0].gt_instances) == 1
 
 
-@pytest.mark.parametrize('side, least', [(50, 0.05), (4, 0.037)])  # of 80 pixels
-def test_small_objects_have_small_proposals(photos, tmp_path, fake_proposals, side, least):
+# of 80 pixels
+@pytest.mark.parametrize('side, tiles, least', [(50, 1, 0.05), (4, 1, 0.037), (4, 2, 0.037)])
+def test_small_objects_have_small_proposals(photos, tmp_path, fake_proposals, side, tiles, least):
+    """Of tiles, too: whole images test, and a share of those is more pixels."""
     rows = json.loads((tmp_path / 'boxes.json').read_text())
     for row in rows['annotations']:
         row['bbox'][2:] = side, side
     (tmp_path / 'boxes.json').write_text(json.dumps(rows))
     out = tmp_path / 'shapes'
     args = ['coco', tmp_path / 'boxes.json', '--images', photos, '--task', 'detector', '--out', out]
-    assert run(*args, '--eval-boxes') == 0
+    assert run(*args, '--eval-boxes', '--tiles', tiles) == 0
     for split in ('train', 'test'):
         assert ProposalFile.load(out / f'proposals_{split}.npz').meta['min_side'] == least
 

@@ -126,7 +126,7 @@ def prepare(
     known = [image for image in train.images if image.boxes]
     if not known and not tiles:
         known = [image for image in test.images if image.boxes]
-    recipe = recipe_for(plan, known)
+    recipe = recipe_for(plan, whole or known)  # shares of whole images are pixels enough for tiles
     named = {split: name_images(s.images) for split, s in zip(SPLITS, (train, test), strict=True)}
     if not detector:
         check_metadata_names(plan.out / 'metadata', named)

@@ -157,7 +157,7 @@ def config(root: Path) -> dict:
 def workplace(tmp_path):
     """``cfg``: the config, whose frozen weights are in a file; ``cache``: function that caches it;
     ``runner``: function that builds its runner, with ``cached`` on the cache; ``losses``: of a
-    training."""
+    training; ``same_losses``, ``same_detections``: images and cache give the same."""
     write_data(tmp_path / 'data')
     cfg = Config(config(tmp_path / 'data'))
     init_default_scope('mmdet')
@@ -188,11 +188,48 @@ def workplace(tmp_path):
         one.train()
         return found
 
+    def same_losses():
+        images = losses(runner(cached=False))
+        one = runner()
+        one.model.backbone.conv1.forward = None  # fails if it runs
+        cached = losses(one)
+        assert len(images) == len(cached) == 12
+        for step, other in zip(images, cached, strict=True):
+            assert step == pytest.approx(other, rel=5e-3, abs=1e-4)
+        assert len({round(step['loss'], 5) for step in images}) > 6  # steps differ
+        # a checkpoint is that of a whole detector
+        assert 'backbone.conv1.weight' in one.model.state_dict()
+
+    def detections(cached):
+        one, seen = runner(cached=cached), []
+        step = one.model.test_step
+
+        def test_step(data):
+            results = step(data)
+            seen.extend(results)
+            return results
+
+        one.model.test_step = test_step
+        one.test()
+        return seen
+
+    def same_detections(tta):
+        if tta:
+            cfg.model = dict(**cfg.tta_model, module=cfg.model)
+            cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        for image, other in zip(detections(False), detections(True), strict=True):
+            assert len(image.pred_instances) == len(other.pred_instances) > 0
+            for key in ('bboxes', 'scores', 'labels'):
+                a, b = image.pred_instances[key], other.pred_instances[key]
+                torch.testing.assert_close(a, b, rtol=5e-3, atol=1e-3)
+
     yield SimpleNamespace(
         cfg=cfg,
         out=out,
         cache=lambda **options: cache_features(cfg, out, **options),
         runner=runner,
         losses=losses,
+        same_losses=same_losses,
+        same_detections=same_detections,
     )
     init_default_scope('mmengine')

@@ -49,62 +49,29 @@ def other_proposals(place):
     ProposalFile.from_images(boxes).save(path)
 
 
-def compare(place):
-    """Losses of a training on images and of one on the cache."""
-    images = place.losses(place.runner(cached=False))
-    one = place.runner()
-    one.model.backbone.conv1.forward = None  # fails if it runs
-    cached = place.losses(one)
-    assert len(images) == len(cached) == 12
-    for step, other in zip(images, cached, strict=True):
-        assert step == pytest.approx(other, rel=5e-3, abs=1e-4)
-    assert len({round(step['loss'], 5) for step in images}) > 6
-    assert 'backbone.conv1.weight' in one.model.state_dict()
-
-
 @pytest.mark.parametrize('name', HEADS)
 def test_losses(place, name):
     place.cfg.model.roi_head.update(copy.deepcopy(HEADS[name]))
     place.maps()
-    compare(place)
+    place.same_losses()
 
 
 def test_any_extractor(workplace):
     workplace.cache(maps=True)
-    compare(workplace)
+    workplace.same_losses()
 
 
 def test_any_proposals(place):
     place.maps()
     other_proposals(place)
     place.cfg.merge_from_dict({'train_dataloader.dataset.pipeline.1.min_side': 10})
-    compare(place)
-
-
-def note(step, seen, data):
-    results = step(data)
-    seen.extend(results)
-    return results
+    place.same_losses()
 
 
 @pytest.mark.parametrize('tta', [False, True])
 def test_detections(place, tta):
     place.maps(tta=True)
-    if tta:
-        place.cfg.model = dict(**place.cfg.tta_model, module=place.cfg.model)
-        place.cfg.test_dataloader.dataset.pipeline = place.cfg.tta_pipeline
-    results = []
-    for cached in (False, True):
-        runner, seen = place.runner(cached=cached), []
-        step = runner.model.test_step
-        runner.model.test_step = partial(note, step, seen)
-        runner.test()
-        results.append(seen)
-    for image, other in zip(*results, strict=True):
-        assert len(image.pred_instances) == len(other.pred_instances) > 0
-        for key in ('bboxes', 'scores', 'labels'):
-            a, b = image.pred_instances[key], other.pred_instances[key]
-            torch.testing.assert_close(a, b, rtol=5e-3, atol=1e-3)
+    place.same_detections(tta)
 
 
 @pytest.mark.parametrize('flip', ['horizontal', 'vertical', 'diagonal'])

@@ -1,9 +1,6 @@
-"""Print the versions that a bug report needs.
+"""Print the versions that a bug report needs."""
 
-Example:
-    python tools/collect_env.py
-"""
-
+import argparse
 from importlib import metadata
 
 import cv2
@@ -28,6 +25,7 @@ def environment() -> dict[str, str]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for key, value in environment().items():
         print(f'{key}: {value}')
 

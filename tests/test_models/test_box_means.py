@@ -1,8 +1,11 @@
 """Means over boxes and frames against a loop over cells."""
 
+import itertools
+
 import pytest
 import torch
 
+from wsl_plugins.models.layers import ConcreteDropBlock, DropBlock
 from wsl_plugins.models.layers.box_means import box_and_frame_means, clip_to_cells
 from wsl_plugins.models.roi_heads import ContextRoIExtractor
 
@@ -24,8 +27,8 @@ def weighted(maps, box):
     return total, area
 
 
-def slow(maps, roi):
-    """Box and frame of a roi of at least one cell."""
+def slow(maps, roi, size=1):
+    """Cells of a box and frame of a roi of at least one cell of the map."""
     height, width = maps.shape[2:]
     box = (roi[1:].double() / STRIDE).tolist()
     box = [min(max(v, 0), end) for v, end in zip(box, (width, height) * 2, strict=True)]
@@ -36,7 +39,14 @@ def slow(maps, roi):
     inside, area = weighted(own, box)
     other, whole = weighted(own, around)
     frame = (other - inside) / (whole - area) if whole - area > 0.01 else torch.zeros_like(other)
-    return torch.cat([inside / area, frame])
+    found = torch.empty(2 * len(own), size, size, dtype=torch.float64)
+    found[len(own) :] = frame[:, None, None]
+    for y, x in itertools.product(range(size), repeat=2):
+        low = [box[0] + (box[2] - box[0]) / size * x, box[1] + (box[3] - box[1]) / size * y]
+        high = [low[0] + (box[2] - box[0]) / size, low[1] + (box[3] - box[1]) / size]
+        total, part = weighted(own, low + high)
+        found[: len(own), y, x] = total / part
+    return found
 
 
 def some_rois():
@@ -56,17 +66,18 @@ def some_rois():
     return torch.cat([torch.cat([images, low, low + size], dim=1), fixed])
 
 
+@pytest.mark.parametrize('size', [1, 3])
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.float16])
-def test_against_loop(dtype):
+def test_against_loop(dtype, size):
     maps = (torch.rand(2, 3, 7, 9) * 6).to(dtype)
     rois = some_rois()
-    got = box_and_frame_means(maps, rois, 1 / STRIDE, RATIO)
+    got = box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, size)
     assert got.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
-    wanted = torch.stack([slow(maps, roi) for roi in rois])
+    wanted = torch.stack([slow(maps, roi, size) for roi in rois])
     assert (wanted[30, 3:] == 0).all()
     torch.testing.assert_close(got.double(), wanted, rtol=1e-4, atol=1e-4)
     cells_last = maps.contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(box_and_frame_means(cells_last, rois, 1 / STRIDE, RATIO), got)
+    torch.testing.assert_close(box_and_frame_means(cells_last, rois, 1 / STRIDE, RATIO, size), got)
 
 
 def test_large_map():
@@ -75,6 +86,9 @@ def test_large_map():
     rois = torch.tensor([[0, 2500.0, 1880, 2532, 1912]])
     got = box_and_frame_means(maps, rois, 1 / STRIDE, RATIO)
     wanted = box_and_frame_means(maps.double(), rois, 1 / STRIDE, RATIO)
+    torch.testing.assert_close(got.double(), wanted, rtol=1e-4, atol=0)
+    got = box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, 7)
+    wanted = box_and_frame_means(maps.double(), rois, 1 / STRIDE, RATIO, 7)
     torch.testing.assert_close(got.double(), wanted, rtol=2e-3, atol=0)
 
 
@@ -93,19 +107,40 @@ def test_small_boxes():
 def test_gradient():
     maps = torch.rand(2, 2, 3, 4, dtype=torch.float64, requires_grad=True)
     rois = torch.tensor([[0, 4.0, 8, 40, 40], [1, 0, 0, 30, 20], [1, 0, 0, 64, 48]])
-    assert torch.autograd.gradcheck(lambda m: box_and_frame_means(m, rois, 1 / STRIDE, RATIO), maps)
+    for size in (1, 2):
+        assert torch.autograd.gradcheck(
+            lambda m, size=size: box_and_frame_means(m, rois, 1 / STRIDE, RATIO, size), maps
+        )
 
 
 def test_extractor():
-    extractor = ContextRoIExtractor(stride=STRIDE, ratio=RATIO)
     maps, rois = torch.rand(2, 3, 7, 9), some_rois()
-    got = extractor((maps,), rois)
-    assert got.shape == (35, 6, 1, 1)
-    assert torch.equal(got[:, :, 0, 0], box_and_frame_means(maps, rois, 1 / STRIDE, RATIO))
-    assert extractor((maps,), rois[:0]).shape == (0, 6, 1, 1)
+    for size in (1, 4):
+        extractor = ContextRoIExtractor(stride=STRIDE, ratio=RATIO, output_size=size)
+        got = extractor((maps,), rois)
+        assert got.shape == (35, 6, size, size)
+        assert torch.equal(got, box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, size))
+        assert extractor((maps,), rois[:0]).shape == (0, 6, size, size)
 
 
-@pytest.mark.parametrize('options', [dict(stride=0), dict(ratio=1), dict(ratio=float('inf'))])
+def test_mean_of_cells_is_that_of_the_box():
+    maps, rois = torch.rand(2, 3, 7, 9), some_rois()
+    whole, cells = (box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, size) for size in (1, 5))
+    torch.testing.assert_close(cells.mean(dim=(2, 3)), whole[:, :, 0, 0])
+
+
+@pytest.mark.parametrize('layer', [DropBlock(0.5), ConcreteDropBlock(6)])
+def test_drop_layers_leave_the_frame(layer):
+    maps, rois = torch.rand(2, 3, 7, 9), some_rois()
+    cells = box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, 7)
+    before, after = (x.mean(dim=(2, 3)) for x in (cells, layer(cells)))
+    torch.testing.assert_close(after[:, 3:], before[:, 3:])
+    assert not torch.allclose(after[:, :3], before[:, :3])
+
+
+@pytest.mark.parametrize(
+    'options', [dict(stride=0), dict(ratio=1), dict(ratio=float('inf')), dict(output_size=0)]
+)
 def test_refuses(options):
     with pytest.raises(ValueError, match=f'{next(iter(options))} must be above'):
         ContextRoIExtractor(**options)

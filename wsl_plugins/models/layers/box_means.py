@@ -75,38 +75,61 @@ def clip_to_cells(boxes: Tensor, height: int, width: int) -> Tensor:
     return torch.cat([low, torch.where(half > 0.5, high, low + 1)], dim=1)
 
 
-def box_and_frame_means(maps: Tensor, rois: Tensor, scale: float, ratio: float) -> Tensor:
-    """Means over boxes and over the frames around them.
+def cells_of(boxes: Tensor, size: int) -> Tensor:
+    """The size x size equal cells of boxes (R, 4), row by row: (R size^2, 4).
+
+    Example:
+        >>> cells_of(torch.tensor([[0.0, 0, 4, 2]]), 2).tolist()[:3]
+        [[0.0, 0.0, 2.0, 1.0], [2.0, 0.0, 4.0, 1.0], [0.0, 1.0, 2.0, 2.0]]
+    """
+    steps = torch.arange(size, device=boxes.device, dtype=boxes.dtype)
+    numbers = torch.stack(torch.meshgrid(steps, steps, indexing='xy'), dim=-1).view(-1, 2)
+    side = (boxes[:, None, 2:] - boxes[:, None, :2]) / size
+    low = boxes[:, None, :2] + numbers * side
+    return torch.cat([low, low + side], dim=2).view(-1, 4)
+
+
+def box_and_frame_means(
+    maps: Tensor, rois: Tensor, scale: float, ratio: float, size: int = 1
+) -> Tensor:
+    """Means over the cells of boxes and over the frames around them.
 
     The frame of a box is the box of ``ratio`` times its width and height around the same centre
     without the box itself. Both end at the borders of the map. A box that leaves no frame (less
-    than a hundredth of a cell) has zeros in its place.
+    than a hundredth of a cell of the map) has zeros in its place.
 
     Args:
         maps: (N, C, H, W).
         rois: (R, 5): number of the map, then xyxy in pixels.
-        scale: cells per pixel; cell i reaches from i / scale to (i + 1) / scale.
+        scale: cells of the map per pixel; cell i reaches from i / scale to (i + 1) / scale.
         ratio: above 1.
+        size: rows and columns of equal cells into which a box is divided. Default 1.
 
     Returns:
-        (R, 2C) means of the box, then of the frame, float32 (float64 for float64 maps). A box
-        smaller than a cell counts as :func:`clip_to_cells` has it.
+        (R, 2C, size, size), float32 (float64 for float64 maps): means of the cells of the box, then
+        the mean of the frame, the same in each. A box smaller than a cell of the map counts as
+        :func:`clip_to_cells` has it.
 
     Example:
         >>> maps, rois = torch.arange(6.0).view(1, 1, 1, 6), torch.tensor([[0, 32.0, 0, 64, 16]])
-        >>> box_and_frame_means(maps, rois, scale=1 / 16, ratio=2)  # cells 2 and 3; 1 and 4
-        tensor([[2.5000, 2.5000]])
+        >>> box_and_frame_means(maps, rois, scale=1 / 16, ratio=2).flatten()  # cells 2, 3; 1, 4
+        tensor([2.5000, 2.5000])
     """
-    integral = integral_image(maps)
+    maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
+    middles = maps.mean(dim=(2, 3), keepdim=True)  # sums of small numbers are more exact
+    integral = integral_image(maps - middles)
     height, width = maps.shape[2:]
     images, boxes = rois[:, 0].long(), rois[:, 1:].to(integral.dtype) * scale
     inner = clip_to_cells(boxes, height, width)
     middle, half = (inner[:, :2] + inner[:, 2:]) / 2, (inner[:, 2:] - inner[:, :2]) / 2 * ratio
     outer = clip_to_cells(torch.cat([middle - half, middle + half], dim=1), height, width)
-    (inside, area), (all_of_it, whole) = (
-        (box_sums(integral, images, b), (b[:, 2:] - b[:, :2]).prod(dim=1, keepdim=True))
-        for b in (inner, outer)
-    )
-    rest = whole - area
-    frame = torch.where(rest > 0.01, (all_of_it - inside) / rest.clamp(min=0.01), 0)
-    return torch.cat([inside / area, frame], dim=1)
+    area, whole = ((b[:, 2:] - b[:, :2]).prod(dim=1)[:, None] for b in (inner, outer))
+    cells = box_sums(integral, images.repeat_interleave(size**2), cells_of(inner, size))
+    cells = cells.unflatten(0, (-1, size, size))
+    inside, rest = cells.sum(dim=(1, 2)), whole - area
+    around = box_sums(integral, images, outer) - inside
+    own = middles[images, :, 0, 0]
+    frame = torch.where(rest > 0.01, around / rest.clamp(min=0.01) + own, 0)
+    cells = cells / (area[:, None, None] / size**2) + own[:, None, None]
+    frame = frame[:, None, None].expand_as(cells)
+    return torch.cat([cells, frame], dim=3).permute(0, 3, 1, 2)

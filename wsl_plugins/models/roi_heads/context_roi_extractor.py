@@ -18,6 +18,10 @@ class ContextRoIExtractor(BaseModule):
     the sizes of the boxes. Goes with :class:`wsl_plugins.ContextWSDDNHead`; other heads take the
     two means as one longer vector.
 
+    With ``output_size`` a box has that many rows and columns of means, for layers that drop some of
+    them; their mean is that of the box. Such a layer (which scales what it keeps) does not change
+    the frame, whose mean stands in every cell. Time and memory grow with the square.
+
     Boxes and frames end at the borders of the map. The frame of a box that fills the map is zeros;
     images that are padded in a batch have their padding in frames, so one image at a time is best
     (``accumulative_counts`` of the optimiser's wrapper makes steps of several).
@@ -25,6 +29,7 @@ class ContextRoIExtractor(BaseModule):
     Args:
         stride: pixels of the network input per cell of the map. Default 16.
         ratio: of the sides of the frame to those of its box, above 1. Default 1.8.
+        output_size: rows and columns of a box. Default 1.
         init_cfg: mmengine initialisation. Default: none; there are no weights.
 
     Raises:
@@ -35,24 +40,33 @@ class ContextRoIExtractor(BaseModule):
         >>> rois = torch.tensor([[0, 16.0, 16, 64, 48]])  # number of the image, then xyxy pixels
         >>> extractor((torch.rand(1, 8, 20, 30),), rois).shape
         torch.Size([1, 16, 1, 1])
+        >>> ContextRoIExtractor(output_size=7)((torch.rand(1, 8, 20, 30),), rois).shape
+        torch.Size([1, 16, 7, 7])
     """
 
     num_inputs = 1
     takes_maps = True  # its output is not worth caching: dense maps are
 
     def __init__(
-        self, stride: float = 16, ratio: float = 1.8, init_cfg: dict | None = None
+        self,
+        stride: float = 16,
+        ratio: float = 1.8,
+        output_size: int = 1,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if not stride > 0:
             raise ValueError(f'stride must be above 0, got {stride}')
         if not 1 < ratio < float('inf'):
             raise ValueError(f'ratio must be above 1 and finite, got {ratio}')
+        if output_size < 1:
+            raise ValueError(f'output_size must be above 0, got {output_size}')
         self.stride = stride
         self.ratio = ratio
+        self.output_size = output_size
 
     def forward(self, feats: tuple[Tensor, ...], rois: Tensor) -> Tensor:
-        """(R, 2C, 1, 1), float32, of one map (N, C, H, W) and rois (R, 5); the first C numbers are
-        those of the box."""
+        """(R, 2C, output_size, output_size), float32, of one map (N, C, H, W) and rois (R, 5); the
+        first C channels are those of the box."""
         (maps,) = feats
-        return box_and_frame_means(maps, rois, 1 / self.stride, self.ratio)[:, :, None, None]
+        return box_and_frame_means(maps, rois, 1 / self.stride, self.ratio, self.output_size)

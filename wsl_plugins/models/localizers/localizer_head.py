@@ -29,7 +29,7 @@ def normalize_maps(maps: Tensor) -> Tensor:
 
 def pick_maps(class_maps: Tensor, labels: Tensor) -> Tensor:
     """The map of one class per image: (N, C, H, W) and labels (N,) to (N, H, W)."""
-    return class_maps[torch.arange(len(labels), device=labels.device), labels]
+    return class_maps[torch.arange(labels.shape[0], device=labels.device), labels]
 
 
 def last_map(feats: tuple[Tensor, ...], channels: int) -> Tensor:

@@ -177,15 +177,19 @@ class RefinementHead(BaseModule):
         losses = torch.where(foreground, losses, 0.0)
         return weighted_mean(losses, targets.weights, self.normalize_weights)
 
+    def shifted(self, boxes: Tensor, deltas: Tensor) -> Tensor:
+        """Boxes (R, C, 4) or (R, 1, 4) of proposals (R, 4), not clipped; R is at least 1."""
+        boxes = exclusive_ends(boxes) if self.plus_one else boxes
+        moved = self.bbox_coder.decode(boxes, deltas.float()).reshape(boxes.shape[0], -1, 4)
+        return moved - moved.new_tensor([0, 0, 1, 1]) if self.plus_one else moved
+
     def decode(self, boxes: Tensor, deltas: Tensor, img_shape: tuple[int, int]) -> Tensor:
         """Boxes (R, 4C) or (R, 4), clipped to (height, width), of proposals (R, 4); (0, 4) for
         R = 0, mmdet's NMS takes no empty (0, 4C)."""
         boxes = boxes.float()
         if not len(boxes):
             return boxes
-        if not self.plus_one:
-            return self.bbox_coder.decode(boxes, deltas.float(), max_shape=img_shape[:2])
-        moved = self.bbox_coder.decode(exclusive_ends(boxes), deltas.float()).unflatten(1, (-1, 4))
+        moved = self.shifted(boxes, deltas)
         height, width = img_shape[:2]
-        last = moved.new_tensor([width, height, width, height]) - 1
-        return (moved - moved.new_tensor([0, 0, 1, 1])).clamp(min=0).minimum(last).flatten(1)
+        last = moved.new_tensor([width, height, width, height]) - int(self.plus_one)
+        return moved.clamp(min=0).minimum(last).flatten(1)

@@ -1,0 +1,226 @@
+"""Detectors as graphs: boxes and scores of all classes, before suppression."""
+
+import torch
+from torch import Tensor, nn
+
+from wsl_plugins.export.graph import ExportError, Graph, clip
+from wsl_plugins.export.roi_extractors import ExtractorInExport
+from wsl_plugins.models.roi_heads import QualityBBoxHead, WSODRoIHead
+
+from mmdet.models.dense_heads import RPNHead
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
+from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder, DistancePointBBoxCoder
+
+MMDEPLOY = 'mmdeploy (https://github.com/open-mmlab/mmdeploy) may export it'
+
+
+def check_coder(coder: nn.Module) -> None:
+    """Whether boxes are decoded by a coder whose work is known.
+
+    Raises:
+        ExportError: another one.
+    """
+    if type(coder) not in (DeltaXYWHBBoxCoder, DistancePointBBoxCoder):
+        raise ExportError(f'bbox_coder {type(coder).__name__} has no form here; {MMDEPLOY}')
+
+
+def check_method(component: nn.Module, name: str, *known: type) -> None:
+    """Whether a component predicts as one of these classes does.
+
+    Raises:
+        ExportError: it has a method of its own.
+    """
+    if getattr(type(component), name, None) not in [getattr(one, name) for one in known]:
+        raise ExportError(f'{type(component).__name__} predicts in a way of its own; {MMDEPLOY}')
+
+
+class RoIDetector(Graph):
+    """Detector that is given its proposals: WSDDN, OICR, PCL, MIST, SDCN, Fast R-CNN.
+
+    Boxes (R, C, 4), xyxy in pixels of the input, within it, and scores (R, C) of each proposal: the
+    same box for each class without a regression of its own.
+
+    Args:
+        model: detector of two stages.
+
+    Raises:
+        ExportError: its RoI head, its coder or its extractor is none that is known.
+    """
+
+    inputs = dict(image=(1, 3, 'H', 'W'), rois=('R', 4))
+    outputs = dict(boxes=('R', 'C', 4), scores=('R', 'C'))
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+        head = model.roi_head
+        if not isinstance(head, WSODRoIHead):
+            check_method(head, 'predict_bbox', StandardRoIHead)
+            check_method(head.bbox_head, '_predict_by_feat_single', BBoxHead, QualityBBoxHead)
+            check_coder(head.bbox_head.bbox_coder)
+            if head.with_mask:
+                raise ExportError(f'{type(head).__name__} predicts masks, too; {MMDEPLOY}')
+            if head.bbox_head.custom_cls_channels or not head.bbox_head.with_reg:
+                raise ExportError(f'{type(head.bbox_head).__name__}: scores of its own; {MMDEPLOY}')
+        if not isinstance(head.bbox_roi_extractor, ExtractorInExport):
+            head.bbox_roi_extractor = ExtractorInExport(head.bbox_roi_extractor)
+
+    def example(self, number: int, height: int, width: int) -> tuple[Tensor, ...]:
+        """An image and ten boxes for each of ``number``, the first of them the image."""
+        generator = torch.Generator().manual_seed(number)
+        points = torch.rand(10 * number, 2, 2, generator=generator) * torch.tensor([width, height])
+        points[0] = torch.tensor([[0, 0], [width, height]])
+        boxes = torch.cat([points.amin(dim=1), points.amax(dim=1)], dim=1)
+        return (*super().example(number, height, width), boxes)
+
+    def forward(self, image: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes and scores."""
+        maps = self.model.extract_feat(self.network_input(image))
+        return self.detect(maps, rois, *image.shape[2:])
+
+    def detect(
+        self, maps: tuple[Tensor, ...], boxes: Tensor, height: Tensor, width: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Boxes (R, C, 4) and scores (R, C) of proposals (R, 4)."""
+        head = self.model.roi_head
+        rois = torch.cat([torch.zeros_like(boxes[:, :1]), boxes], dim=1)
+        if isinstance(head, WSODRoIHead):
+            feats = head.roi_features(maps, rois)
+            scores, deltas = head.scores_and_deltas(feats, [rois.shape[0]])
+            scores = scores[:, : head.num_classes]
+            if deltas is not None:
+                branch = head.refine_heads[0]
+                less = int(branch.plus_one)
+                boxes = clip(branch.shifted(boxes, deltas), height - less, width - less)
+        else:
+            found, branch = head._bbox_forward(maps, rois), head.bbox_head
+            logits = found['cls_score'].float()
+            if isinstance(branch, QualityBBoxHead):
+                quality = logits[:, -1:].sigmoid()
+                scores = (logits[:, :-1].softmax(dim=1)[:, :-1] * quality).sqrt()
+            else:
+                scores = logits.softmax(dim=1)[:, :-1]
+            boxes = branch.bbox_coder.decode(boxes, found['bbox_pred'].float())
+            if branch.bbox_coder.clip_border:
+                boxes = clip(boxes.reshape(boxes.shape[0], -1, 4), height, width)
+        boxes = boxes.reshape(boxes.shape[0], -1, 4)
+        return boxes.expand(-1, scores.shape[1], -1), scores
+
+
+class RPNDetector(RoIDetector):
+    """:class:`RoIDetector` with a region proposal network in place of given proposals: Faster
+    R-CNN. R is what the suppression of the proposals leaves; its limit is in the config.
+
+    Raises:
+        ExportError: as :class:`RoIDetector`; or the network is not ``RPNHead`` with plain NMS.
+    """
+
+    inputs = dict(image=(1, 3, 'H', 'W'))
+    unordered = True
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+        rpn = model.rpn_head
+        check_method(rpn, '_predict_by_feat_single', RPNHead)
+        check_method(rpn, '_bbox_post_process', RPNHead)
+        check_coder(rpn.bbox_coder)
+        nms = rpn.test_cfg.nms
+        if nms.get('type', 'nms') != 'nms' or set(nms) - {'type', 'iou_threshold'}:
+            raise ExportError(f'rpn: nms={dict(nms)}: only plain NMS has an operator in ONNX')
+
+    def example(self, number: int, height: int, width: int) -> tuple[Tensor, ...]:
+        """An image."""
+        return Graph.example(self, number, height, width)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes and scores."""
+        maps = self.model.extract_feat(self.network_input(image))
+        sides = image.shape[2:]
+        return self.detect(maps, self.proposals(maps, *sides), *sides)
+
+    def proposals(self, maps: tuple[Tensor, ...], height: Tensor, width: Tensor) -> Tensor:
+        """Boxes (R, 4), as ``RPNHead`` finds them."""
+        rpn, cfg = self.model.rpn_head, self.model.rpn_head.test_cfg
+        scores, boxes, levels = [], [], []
+        for level, (score, box) in enumerate(dense_levels(rpn, *rpn(maps))):
+            best, order = score[0, :, 0].sort(descending=True)
+            order = order[: cfg.nms_pre] if cfg.get('nms_pre', 0) > 0 else order
+            scores.append(best[: order.shape[0]])
+            boxes.append(box[0, order])
+            levels.append(torch.full_like(scores[-1], level))
+        all_scores, all_levels = torch.cat(scores), torch.cat(levels)
+        all_boxes = torch.cat(boxes)
+        if rpn.bbox_coder.clip_border:
+            all_boxes = clip(all_boxes, height, width)
+        if cfg.get('min_bbox_size', -1) >= 0:
+            sides = all_boxes[:, 2:] - all_boxes[:, :2]
+            large = (sides.amin(dim=1) > cfg.min_bbox_size).nonzero()[:, 0]
+            all_scores, all_levels = all_scores[large], all_levels[large]
+            all_boxes = all_boxes[large]
+        apart = all_boxes + (all_levels * (all_boxes.amax() + 1))[:, None]
+        kept = torch.ops.torchvision.nms(apart, all_scores, cfg.nms.iou_threshold)
+        return all_boxes[kept[: cfg.max_per_img]]
+
+
+class DenseDetector(Graph):
+    """Detector of one stage: RetinaNet, FCOS, ATSS, RTMDet and others with their way to predict.
+
+    Boxes (N, P, 4), xyxy in pixels of the input, within it, and scores (N, P, C) of all priors.
+
+    Args:
+        model: detector with a dense head.
+
+    Raises:
+        ExportError: its head predicts in a way of its own, or its coder is not known.
+    """
+
+    outputs = dict(boxes=('N', 'P', 4), scores=('N', 'P', 'C'))
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+        for name in ('predict', 'predict_by_feat', '_predict_by_feat_single', '_bbox_post_process'):
+            check_method(model.bbox_head, name, BaseDenseHead)
+        check_coder(model.bbox_head.bbox_coder)
+        if getattr(model.bbox_head.loss_cls, 'custom_cls_channels', False):
+            raise ExportError(f'{type(model.bbox_head).__name__}: scores of its own; {MMDEPLOY}')
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes and scores."""
+        head = self.model.bbox_head
+        outputs = head(self.model.extract_feat(self.network_input(image)))
+        scores, boxes = zip(*dense_levels(head, *outputs), strict=True)
+        all_boxes = torch.cat(boxes, dim=1)
+        if head.bbox_coder.clip_border:
+            all_boxes = clip(all_boxes, *image.shape[2:])
+        return all_boxes, torch.cat(scores, dim=1)
+
+
+def dense_levels(
+    head: BaseDenseHead,
+    logits: list[Tensor],
+    offsets: list[Tensor],
+    factors: list[Tensor] | None = None,
+) -> list[tuple[Tensor, Tensor]]:
+    """Scores (N, P, C) and boxes (N, P, 4), not clipped, of each level of a dense head.
+
+    Args:
+        head: of mmdet.
+        logits: (N, A * C, h, w) of each level.
+        offsets: (N, A * 4, h, w) of each level.
+        factors: (N, A, h, w) of each level: logits of what scores are multiplied by (centerness).
+    """
+    sizes = [level.shape[-2:] for level in logits]
+    priors = head.prior_generator.grid_priors(sizes, offsets[0].dtype, offsets[0].device)
+    levels = []
+    for number, prior in enumerate(priors):
+        images = logits[number].shape[0]
+        score = logits[number].permute(0, 2, 3, 1).reshape(images, -1, head.cls_out_channels)
+        score = score.sigmoid() if head.use_sigmoid_cls else score.softmax(dim=-1)[..., :-1]
+        if factors is not None:
+            factor = factors[number].permute(0, 2, 3, 1).reshape(images, -1, 1)
+            score = score * factor.sigmoid()
+        offset = offsets[number].permute(0, 2, 3, 1).reshape(-1, 4)
+        boxes = head.bbox_coder.decode(prior.repeat(images, 1), offset)
+        levels.append((score, boxes.reshape(images, -1, 4)))
+    return levels

@@ -56,14 +56,14 @@ def run(args: argparse.Namespace) -> None:
     graph = graph_of(model)
     texts = properties(cfg, graph)
     texts |= dict(config=args.config, checkpoint=args.checkpoint)
-    dynamic = export(graph, args.out, size, texts)
+    reason = export(graph, args.out, size, texts)
     megabytes = Path(args.out).stat().st_size / 1e6
     print(f'{args.out}: {megabytes:.1f} MB, equal to PyTorch within 1e-4')
     for heading, shapes in (('inputs', graph.inputs), ('outputs', graph.outputs)):
         listed = ', '.join(f'{n} ({", ".join(map(str, s))})' for n, s in shapes.items())
         print(f'{heading}: {listed}')
-    if not dynamic:
-        print(f'H, W: only {size[0]}, {size[1]}; the model does not take other sizes')
+    if reason:
+        print(reason)
 
 
 def main() -> int:

@@ -66,13 +66,13 @@ class RoIDetector(Graph):
         if not isinstance(head.bbox_roi_extractor, ExtractorInExport):
             head.bbox_roi_extractor = ExtractorInExport(head.bbox_roi_extractor)
 
-    def example(self, number: int, height: int, width: int) -> tuple[Tensor, ...]:
+    def example(self, number: int, images: int, height: int, width: int) -> tuple[Tensor, ...]:
         """An image and ten boxes for each of ``number``, the first of them the image."""
         generator = torch.Generator().manual_seed(number)
         points = torch.rand(10 * number, 2, 2, generator=generator) * torch.tensor([width, height])
         points[0] = torch.tensor([[0, 0], [width, height]])
         boxes = torch.cat([points.amin(dim=1), points.amax(dim=1)], dim=1)
-        return (*super().example(number, height, width), boxes)
+        return (*super().example(number, images, height, width), boxes)
 
     def forward(self, image: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes and scores."""
@@ -129,9 +129,9 @@ class RPNDetector(RoIDetector):
         if nms.get('type', 'nms') != 'nms' or set(nms) - {'type', 'iou_threshold'}:
             raise ExportError(f'rpn: nms={dict(nms)}: only plain NMS has an operator in ONNX')
 
-    def example(self, number: int, height: int, width: int) -> tuple[Tensor, ...]:
+    def example(self, number: int, images: int, height: int, width: int) -> tuple[Tensor, ...]:
         """An image."""
-        return Graph.example(self, number, height, width)
+        return Graph.example(self, number, images, height, width)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes and scores."""
@@ -158,7 +158,8 @@ class RPNDetector(RoIDetector):
             large = (sides.amin(dim=1) > cfg.min_bbox_size).nonzero()[:, 0]
             all_scores, all_levels = all_scores[large], all_levels[large]
             all_boxes = all_boxes[large]
-        apart = all_boxes + (all_levels * (all_boxes.amax() + 1))[:, None]
+        farthest = torch.cat([all_boxes, all_boxes.new_zeros(1, 4)]).amax()
+        apart = all_boxes + (all_levels * (farthest + 1))[:, None]
         kept = torch.ops.torchvision.nms(apart, all_scores, cfg.nms.iou_threshold)
         return all_boxes[kept[: cfg.max_per_img]]
 

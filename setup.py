@@ -23,7 +23,8 @@ def _requirements(name: str) -> list[str]:
 
 
 EXTRAS = {
-    name: _requirements(name) for name in ('search', 'weights', 'dlib', 'sam', 'tests', 'docs')
+    name: _requirements(name)
+    for name in ('search', 'weights', 'dlib', 'sam', 'export', 'tests', 'docs')
 }
 
 setup(

@@ -23,6 +23,7 @@ COMMANDS = {
         'test': ('test.py', 'test a checkpoint'),
         'cache-features': ('cache_features.py', 'features of frozen layers, for faster training'),
         'infer': ('infer.py', "detections or heat maps of one's own images"),
+        'export': ('export.py', 'a trained model as an ONNX file'),
         'visualize': ('visualize.py', 'ground truth, pseudo boxes and detections side by side'),
         'report': ('report.py', 'one HTML page about a training'),
         'search': ('wsol_search.py', 'search of hyperparameters of a localizer'),

@@ -89,7 +89,7 @@ def test_metadata(built):
     assert body.strip() == (ROOT / 'README.md').read_text().strip()
     for line in ('Description-Content-Type: text/markdown', 'Classifier: Typing :: Typed'):
         assert line in head.splitlines()
-    extras = {'search', 'weights', 'dlib', 'sam', 'tests', 'docs', 'all'}
+    extras = {'search', 'weights', 'dlib', 'sam', 'export', 'tests', 'docs', 'all'}
     assert {f'Provides-Extra: {extra}' for extra in extras} <= set(head.splitlines())
 
 

@@ -55,23 +55,27 @@ def export(
     """
     runtime()
     height, width = size
-    several = 2 if graph.inputs['image'][0] == 'N' else 1
-    other_sizes = (height + 32, width + 96), (height, width - 17)
+    batch = graph.inputs['image'][0] == 'N'
+    several = 2 if batch else 1
+    others = [(height + 32, width + 96), (height + 64, width), (height, width - 17)]
     attempts: list[tuple[set[str], int, list[tuple[int, int]]]] = [
-        (set(), several, [size, *other_sizes, size]),
+        (set(), several, [size, *others]),
         ({'H', 'W', 'h', 'w', 'P'}, several, [size] * 3),
         ({'N', 'H', 'W', 'h', 'w', 'P'}, 1, [size] * 3),
     ]
     reasons: list[str] = []
     for fixed, images, sizes in attempts[: several + 1]:
+        counts = (1, 3, 2, 4) if batch and 'N' not in fixed else (1,) * 4
+        examples = [
+            graph.example(number, count, *sides)
+            for number, (count, sides) in enumerate(zip(counts, sizes, strict=False), 1)
+        ]
         try:
+            answers, refused = computed(graph, examples)
+            if not fixed and refused and len(answers) == 1:
+                raise ExportError(f'PyTorch takes images of no other size: {refused}')
             content = convert(graph, graph.example(len(sizes) + 1, images, *size), fixed)
-            counts = [images if 'N' in fixed or images == 1 else n for n in (1, 3, 2, 5)]
-            examples = [
-                graph.example(number, count, *sides)
-                for number, (count, sides) in enumerate(zip(counts, sizes, strict=False), 1)
-            ]
-            compare(graph, content, examples)
+            compare(graph, content, answers)
             break
         except ExportError as error:
             reasons.append(str(error))
@@ -80,9 +84,30 @@ def export(
     with atomic_write(path) as file:
         file.write(described(content, properties))
     if not reasons:
-        return None
+        return refused and f'H, W: not any, PyTorch refuses some: {refused}'
     sides = f'N = 1, H = {height}, W = {width}' if 'N' in fixed else f'H = {height}, W = {width}'
     return f'{sides} only: {reasons[-1]}'
+
+
+def computed(
+    graph: Graph, examples: Sequence[tuple[Tensor, ...]]
+) -> tuple[list[tuple[tuple[Tensor, ...], tuple[Tensor, ...]]], str | None]:
+    """Inputs and outputs of those examples that PyTorch takes, and why it refuses the last other.
+
+    Raises:
+        ExportError: it takes none.
+    """
+    answers, refused = [], None
+    for inputs in examples:
+        try:
+            with torch.no_grad():
+                answers.append((inputs, graph(*inputs)))
+        except (RuntimeError, ValueError, AssertionError) as error:
+            reason = ' '.join(str(error).split())[:200]
+            refused = f'{tuple(inputs[0].shape)}: {reason or type(error).__name__}'
+    if not answers:
+        raise ExportError(f'PyTorch does not take images of this size: {refused}')
+    return answers, refused
 
 
 def convert(graph: Graph, example: tuple[Tensor, ...], fixed: Set[str]) -> bytes:
@@ -100,7 +125,9 @@ def convert(graph: Graph, example: tuple[Tensor, ...], fixed: Set[str]) -> bytes
         ExportError: torch cannot.
     """
     axes = {
-        name: {i: side for i, side in enumerate(shape) if isinstance(side, str) and side not in fixed}
+        name: {
+            i: side for i, side in enumerate(shape) if isinstance(side, str) and side not in fixed
+        }
         for name, shape in (graph.inputs | graph.outputs).items()
     }
     options: dict = dict(
@@ -125,11 +152,20 @@ def convert(graph: Graph, example: tuple[Tensor, ...], fixed: Set[str]) -> bytes
     return buffer.getvalue()
 
 
-def compare(graph: Graph, content: bytes, examples: Sequence[tuple[Tensor, ...]]) -> None:
-    """Whether onnxruntime and PyTorch agree about each example.
+def compare(
+    graph: Graph,
+    content: bytes,
+    answers: Sequence[tuple[tuple[Tensor, ...], tuple[Tensor, ...]]],
+) -> None:
+    """Whether onnxruntime gives the outputs of PyTorch.
+
+    Args:
+        graph: what was exported.
+        content: the file's.
+        answers: inputs and outputs of PyTorch.
 
     Raises:
-        ExportError: one of them does not take an input, or they give other numbers.
+        ExportError: it does not run the file, or gives other numbers.
     """
     _, onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
@@ -137,9 +173,7 @@ def compare(graph: Graph, content: bytes, examples: Sequence[tuple[Tensor, ...]]
     options.intra_op_num_threads = torch.get_num_threads()
     try:
         session = onnxruntime.InferenceSession(content, options, ['CPUExecutionProvider'])
-        for inputs in examples:
-            with torch.no_grad():
-                expected = graph(*inputs)
+        for inputs, expected in answers:
             feeds = dict(zip(graph.inputs, (x.numpy() for x in inputs), strict=True))
             found = [torch.from_numpy(x) for x in session.run(None, feeds)]
             if reason := difference(graph, found, expected):

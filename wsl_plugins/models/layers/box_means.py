@@ -51,12 +51,12 @@ def box_sums(integral: Tensor, images: Tensor, boxes: Tensor) -> Tensor:
         weights.append(torch.cat([signs * (1 - part), signs * part], dim=1))
     corners = (images[:, None] * rows + places[0])[:, :, None] * columns + places[1][:, None]
     shares = weights[0][:, :, None] * weights[1][:, None]
-    return F.embedding_bag(
-        corners.flatten(1),
-        integral.flatten(0, 2),
-        per_sample_weights=shares.flatten(1).to(integral.dtype),
-        mode='sum',
-    )
+    places_of_box, cells = corners.flatten(1), integral.flatten(0, 2)
+    weights_of_box = shares.flatten(1).to(integral.dtype)
+    if torch.onnx.is_in_onnx_export():  # there it would be a loop over the boxes
+        parts = zip(places_of_box.unbind(1), weights_of_box.unbind(1), strict=True)
+        return sum(cells[place] * weight[:, None] for place, weight in parts)
+    return F.embedding_bag(places_of_box, cells, per_sample_weights=weights_of_box, mode='sum')
 
 
 def clip_to_cells(boxes: Tensor, height: int | Tensor, width: int | Tensor) -> Tensor:

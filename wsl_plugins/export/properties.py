@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 

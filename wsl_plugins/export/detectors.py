@@ -1,7 +1,9 @@
 """Detectors as graphs: boxes and scores of all classes, before suppression."""
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wsl_plugins.export.graph import ExportError, Graph, clip
 from wsl_plugins.export.roi_extractors import ExtractorInExport
@@ -16,7 +18,7 @@ from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder, DistancePointBB
 MMDEPLOY = 'mmdeploy (https://github.com/open-mmlab/mmdeploy) may export it'
 
 
-def check_coder(coder: nn.Module) -> None:
+def check_coder(coder: Any) -> None:
     """Whether boxes are decoded by a coder whose work is known.
 
     Raises:
@@ -26,7 +28,7 @@ def check_coder(coder: nn.Module) -> None:
         raise ExportError(f'bbox_coder {type(coder).__name__} has no form here; {MMDEPLOY}')
 
 
-def check_method(component: nn.Module, name: str, *known: type) -> None:
+def check_method(component: Any, name: str, *known: type) -> None:
     """Whether a component predicts as one of these classes does.
 
     Raises:
@@ -52,7 +54,7 @@ class RoIDetector(Graph):
     inputs = dict(image=(1, 3, 'H', 'W'), rois=('R', 4))
     outputs = dict(boxes=('R', 'C', 4), scores=('R', 'C'))
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__(model)
         head = model.roi_head
         if not isinstance(head, WSODRoIHead):
@@ -80,7 +82,7 @@ class RoIDetector(Graph):
         return self.detect(maps, rois, *image.shape[2:])
 
     def detect(
-        self, maps: tuple[Tensor, ...], boxes: Tensor, height: Tensor, width: Tensor
+        self, maps: tuple[Tensor, ...], boxes: Tensor, height: int | Tensor, width: int | Tensor
     ) -> tuple[Tensor, Tensor]:
         """Boxes (R, C, 4) and scores (R, C) of proposals (R, 4)."""
         head = self.model.roi_head
@@ -119,7 +121,7 @@ class RPNDetector(RoIDetector):
     inputs = dict(image=(1, 3, 'H', 'W'))
     unordered = True
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__(model)
         rpn = model.rpn_head
         check_method(rpn, '_predict_by_feat_single', RPNHead)
@@ -133,13 +135,15 @@ class RPNDetector(RoIDetector):
         """An image."""
         return Graph.example(self, number, images, height, width)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """Boxes and scores."""
         maps = self.model.extract_feat(self.network_input(image))
         sides = image.shape[2:]
         return self.detect(maps, self.proposals(maps, *sides), *sides)
 
-    def proposals(self, maps: tuple[Tensor, ...], height: Tensor, width: Tensor) -> Tensor:
+    def proposals(
+        self, maps: tuple[Tensor, ...], height: int | Tensor, width: int | Tensor
+    ) -> Tensor:
         """Boxes (R, 4), as ``RPNHead`` finds them."""
         rpn, cfg = self.model.rpn_head, self.model.rpn_head.test_cfg
         scores, boxes, levels = [], [], []
@@ -178,7 +182,7 @@ class DenseDetector(Graph):
 
     outputs = dict(boxes=('N', 'P', 4), scores=('N', 'P', 'C'))
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__(model)
         for name in ('predict', 'predict_by_feat', '_predict_by_feat_single', '_bbox_post_process'):
             check_method(model.bbox_head, name, BaseDenseHead)
@@ -198,7 +202,7 @@ class DenseDetector(Graph):
 
 
 def dense_levels(
-    head: BaseDenseHead,
+    head: Any,
     logits: list[Tensor],
     offsets: list[Tensor],
     factors: list[Tensor] | None = None,

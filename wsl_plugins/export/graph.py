@@ -1,5 +1,7 @@
 """What an ONNX file computes: from RGB pixels to arrays, without a data sample."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import ImgDataPreprocessor
@@ -34,10 +36,11 @@ class Graph(nn.Module):
     inputs: dict[str, Shape] = dict(image=('N', 3, 'H', 'W'))
     outputs: dict[str, Shape]
     unordered = False
+    model: Any
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        pre = model.data_preprocessor
+        pre: Any = model.data_preprocessor
         if not (isinstance(pre, ImgDataPreprocessor) or hasattr(pre, 'to_rgb')):
             raise ExportError(
                 f'data_preprocessor {type(pre).__name__}: only those of mmdet and mmpretrain, with '

@@ -1,5 +1,7 @@
 """Classifiers, localizers and box regressors as graphs."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -40,7 +42,9 @@ class Localizer(Graph):
         ExportError: Grad-CAM, or a head that is not known.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    head: Any
+
+    def __init__(self, model: Any) -> None:
         super().__init__(model)
         if isinstance(model, GradCAMClassifier):
             raise ExportError(

@@ -1,5 +1,7 @@
 """RoI extractors in operators that ONNX has."""
 
+from typing import Any
+
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ import mmcv.ops
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 
 
-def pool(layer: nn.Module, feats: Tensor, rois: Tensor) -> Tensor:
+def pool(layer: Any, feats: Tensor, rois: Tensor) -> Tensor:
     """RoIs (R, 5) of one map, (R, C, h, w), by an operator of torchvision."""
     size = layer.output_size
     if isinstance(layer, mmcv.ops.RoIAlign):
@@ -33,6 +35,8 @@ class ExtractorInExport(nn.Module):
         ExportError: another extractor or another layer.
     """
 
+    extractor: Any
+
     def __init__(self, extractor: nn.Module) -> None:
         super().__init__()
         self.extractor = extractor
@@ -47,7 +51,8 @@ class ExtractorInExport(nn.Module):
         pools: tuple[type, ...] = (torchvision.ops.RoIPool,)
         if ops.is_stand_in():  # the compiled one pools other cells
             pools = *pools, mmcv.ops.RoIPool
-        for layer in extractor.roi_layers:
+        layers: Any = extractor.roi_layers
+        for layer in layers:
             align = isinstance(layer, mmcv.ops.RoIAlign) and layer.pool_mode == 'avg'
             if not align and not isinstance(layer, pools):
                 raise ExportError(

@@ -37,6 +37,8 @@ class Graph(nn.Module):
     outputs: dict[str, Shape]
     unordered = False
     model: Any
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

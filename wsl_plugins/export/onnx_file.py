@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from contextlib import redirect_stdout
 from importlib import import_module
 from types import ModuleType
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -142,7 +143,7 @@ def convert(graph: Graph, example: tuple[Tensor, ...], fixed: Set[str]) -> bytes
     try:
         with warnings.catch_warnings(), torch.no_grad(), redirect_stdout(io.StringIO()):
             warnings.simplefilter('ignore')  # of values that become constants: compare() tells
-            torch.onnx.export(graph, example, buffer, **options)
+            torch.onnx.export(graph, example, cast(str, buffer), **options)
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ExportError(
@@ -197,7 +198,7 @@ def difference(graph: Graph, found: Sequence[Tensor], expected: Sequence[Tensor]
             torch.cat([(x / top).flatten(1) for x, top in zip(parts, largest, strict=True)], dim=1)
             for parts in (found, expected)
         ]
-        near = torch.cdist(*rows, p=torch.inf) <= TOLERANCE
+        near = torch.cdist(rows[0], rows[1], p=torch.inf) <= TOLERANCE
         share = min(float(near.any(dim=dim).float().mean()) for dim in (0, 1))
         return None if share >= 0.99 else f'{share:.1%} of the rows are equal'
     for name, there, here, top in zip(graph.outputs, found, expected, largest, strict=True):

@@ -65,7 +65,7 @@ class ExtractorInExport(nn.Module):
         if not torch.onnx.is_in_onnx_export():
             return self.extractor(feats, rois)
         if isinstance(self.extractor, ContextRoIExtractor):
-            return self.means(*feats, rois)
+            return self.means(feats[0], rois)
         layers = self.extractor.roi_layers
         if len(feats) == 1:
             return pool(layers[0], feats[0], rois)

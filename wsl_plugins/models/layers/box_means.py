@@ -55,7 +55,8 @@ def box_sums(integral: Tensor, images: Tensor, boxes: Tensor) -> Tensor:
     weights_of_box = shares.flatten(1).to(integral.dtype)
     if torch.onnx.is_in_onnx_export():  # there it would be a loop over the boxes
         parts = zip(places_of_box.unbind(1), weights_of_box.unbind(1), strict=True)
-        return sum(cells[place] * weight[:, None] for place, weight in parts)
+        terms = [cells[place] * weight[:, None] for place, weight in parts]
+        return sum(terms[1:], start=terms[0])
     return F.embedding_bag(places_of_box, cells, per_sample_weights=weights_of_box, mode='sum')
 
 

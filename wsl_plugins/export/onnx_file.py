@@ -114,8 +114,7 @@ def computed(
 def convert(graph: Graph, example: tuple[Tensor, ...], fixed: Set[str]) -> bytes:
     """The file's content.
 
-    By tracing, which torch 2.1 and 2.11 have, and which takes seconds where ``dynamo=True`` takes
-    a minute.
+    By tracing, which takes seconds where ``dynamo=True`` of torch 2.11 takes a minute.
 
     Args:
         graph: what is exported.
@@ -147,7 +146,7 @@ def convert(graph: Graph, example: tuple[Tensor, ...], fixed: Set[str]) -> bytes
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ExportError(
-            f'torch {torch.__version__} cannot export the model by tracing (torch 2.1 to 2.11 are '
+            f'torch {torch.__version__} cannot export the model by tracing (2.11 is '
             f'tested): {type(error).__name__}: {reason[0]}'
         ) from error
     return buffer.getvalue()

@@ -38,6 +38,8 @@ COMMANDS = {
         'proposal-stats': ('proposal_stats.py', 'number and recall of proposals'),
         'convert-wsol-metadata': ('convert_wsol_metadata.py', 'metadata of CUB, ImageNet, ...'),
         'pseudo-boxes': ('make_pseudo_boxes.py', 'boxes by DDT, from score maps or detections'),
+        'convert-boxes': ('convert_boxes.py', 'boxes to and from annotation tools'),
+        'doubtful': ('rank_images.py', 'which images a person should look at first'),
         'noisy-boxes': ('make_noisy_boxes.py', 'boxes of which a known share is wrong'),
     },
     'weights': {

@@ -9,7 +9,7 @@ from wsl_plugins.files.json_rows import read_json_rows
 from wsl_plugins.files.limits import check_bytes
 from wsl_plugins.files.mat import check_mat
 from wsl_plugins.files.pickles import Fields, load_pickle
-from wsl_plugins.files.text import file_errors, read_json, read_text, read_xml, short
+from wsl_plugins.files.text import file_errors, read_json, read_text, read_xml, read_yaml, short
 
 __all__ = [
     'Fields',
@@ -23,5 +23,6 @@ __all__ = [
     'read_npz',
     'read_text',
     'read_xml',
+    'read_yaml',
     'short',
 ]

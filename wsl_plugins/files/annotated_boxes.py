@@ -11,6 +11,7 @@ from wsl_plugins.files.problems import raise_problems
 
 BORDER = 1  # pixels by which a box may leave its image: data sets round differently
 SIDE = 1  # pixels: what is smaller in its image is no object, as in mmdet
+ROUNDING = 1e-6  # pixels: (x + 1) - x is not always 1
 CLIPPED = 'boxes that left their image, clipped'
 LOST = 'boxes without a pixel in their image, left out'
 
@@ -30,7 +31,11 @@ class FittedBoxes(NamedTuple):
 
 
 def fit_boxes(
-    boxes: np.ndarray, sizes: np.ndarray, where: object, name_of: Callable[[int], str]
+    boxes: np.ndarray,
+    sizes: np.ndarray,
+    where: object,
+    name_of: Callable[[int], str],
+    scaled: bool = False,
 ) -> FittedBoxes:
     """Clip the annotated boxes of all images, and find those without a pixel.
 
@@ -42,6 +47,8 @@ def fit_boxes(
         sizes: (N, 2) width and height of the image of each box; 0 where they are not known.
         where: The file, for messages.
         name_of: What an error calls the box of a row, such as ``annotation 7``.
+        scaled: Whether the boxes were fractions of their image in the file, by its format: then all
+            of them may be small. Default False.
 
     Raises:
         ValueError: Boxes are not finite; all are in 0..1 or in percent; most leave their image, or
@@ -57,12 +64,12 @@ def fit_boxes(
     sizes = np.asarray(sizes, np.float64).reshape(-1, 2)
     bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
     raise_problems(where, [f'{name_of(i)}: box {boxes[i].tolist()} is not finite' for i in bad])
-    if problem := problem_of_scale(boxes, sizes):
+    if not scaled and (problem := problem_of_scale(boxes, sizes)):
         raise ValueError(f'{where}: {problem}')
     limits = np.tile(np.where(sizes > 0, sizes, np.inf), 2)
     leaves = ((boxes < -BORDER) | (boxes > limits + BORDER)).any(axis=1)
     fitted = np.clip(boxes, 0, limits)
-    good = np.all(fitted[:, 2:] - fitted[:, :2] >= SIDE, axis=1)
+    good = np.all(fitted[:, 2:] - fitted[:, :2] >= SIDE - ROUNDING, axis=1)
     for wrong, most, what in (
         (~good, len(boxes) - 1, 'have no pixel in their image'),
         (leaves, len(boxes) / 2, 'leave their image'),

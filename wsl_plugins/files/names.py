@@ -25,6 +25,11 @@ def problem_of_path(path: str) -> str | None:
     return f'{path!r} leaves its folder' if '..' in path and '..' in path.split('/') else None
 
 
+def problem_of_text(text: str) -> str | None:
+    """Why a name cannot stand in a line of text or in XML; None if it can."""
+    return None if text.isprintable() else f'{text!r} holds a character that is not printable'
+
+
 def image_id_of(path: str, data_root: str | None) -> str:
     """Path of an image below ``data_root`` or, without one, its file name.
 

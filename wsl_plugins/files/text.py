@@ -1,4 +1,4 @@
-"""Text, JSON and XML files."""
+"""Text, JSON, YAML and XML files."""
 
 import codecs
 import csv
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree
+
+import yaml
 
 from wsl_plugins.files.limits import checked_file
 
@@ -57,6 +59,22 @@ def read_json(path: str | os.PathLike) -> Any:
         raise ValueError(f'{path}: not JSON: nested too deep') from error
     except ValueError as error:
         raise ValueError(f'{path}: not JSON: {error}') from error
+
+
+def read_yaml(path: str | os.PathLike) -> Any:
+    """Content of a YAML file, of which no tag is obeyed.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not YAML, nested too deep, or larger than 2 GiB (see :mod:`.limits`).
+    """
+    text = read_text(path)
+    try:
+        return yaml.safe_load(text)
+    except RecursionError as error:
+        raise ValueError(f'{path}: not YAML: nested too deep') from error
+    except (yaml.YAMLError, ValueError, *_WRONG) as error:
+        raise ValueError(f'{path}: not YAML: {" ".join(str(error)[:500].split())}') from error
 
 
 def read_xml(path: str | os.PathLike) -> ElementTree.Element:

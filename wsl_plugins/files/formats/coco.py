@@ -45,13 +45,14 @@ class COCOObject(NamedTuple):
 
 
 class COCOImage(NamedTuple):
-    """An image: id, path without ``./``, (width, height) or None if it is missing or zero, and its
-    objects."""
+    """An image: id, path without ``./``, (width, height) or None if it is missing or zero, its
+    objects, and whether it is marked ``corrected`` (:class:`PseudoBoxFile`)."""
 
     image_id: Any
     file_name: str
     size: tuple[int, int] | None
     objects: list[COCOObject]
+    corrected: bool
 
 
 class COCOFile(NamedTuple):
@@ -89,7 +90,13 @@ class COCOFile(NamedTuple):
     @classmethod
     def _of(cls, content: dict, with_boxes: bool) -> 'COCOFile':
         images = {
-            row['id']: COCOImage(row['id'], plain_path(row['file_name']), size_of(row), [])
+            row['id']: COCOImage(
+                row['id'],
+                plain_path(row['file_name']),
+                size_of(row),
+                [],
+                row.get('corrected') is True,
+            )
             for row in content['images']
         }
         for number, row in enumerate(content['annotations']):

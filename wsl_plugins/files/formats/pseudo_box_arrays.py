@@ -28,6 +28,7 @@ class PseudoBoxArrays:
         scores (np.ndarray): (M,) float64, NaN where there is no score.
         classes (dict[int, str]): Name of each class.
         info (dict): Method, options, versions, counts.
+        corrected (np.ndarray): (N,) bool, whether a person has looked at the boxes of an image.
 
     Example:
         >>> arrays = PseudoBoxArrays.load('work_dirs/cub_ddt.json')
@@ -43,6 +44,7 @@ class PseudoBoxArrays:
     scores: np.ndarray
     classes: dict[int, str]
     info: dict
+    corrected: np.ndarray
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> 'PseudoBoxArrays':
@@ -82,6 +84,7 @@ class PseudoBoxArrays:
             values[:, 5],
             {int(row['id']): str(row['name']) for row in content['categories']},
             dict(content.get('info', {})),
+            np.array(columns.corrected, bool),
         )
 
     def check(self, name: str) -> None:
@@ -116,12 +119,14 @@ class _Columns:
         self.names = bytearray()
         self.ends = array('q')
         self.sizes = array('q')
+        self.corrected = array('b')
         self.images = array('q')
         self.values = array('d')  # x1, y1, x2, y2, class and score of each box
 
     def image(self, row: dict) -> None:
         self.sizes.extend((int(row['width']), int(row['height'])))
         self.numbers.append(_integer(row, 'id'))
+        self.corrected.append(_mark(row))
         self.names += encoded(row['file_name'])
         self.ends.append(len(self.names))
 
@@ -136,6 +141,13 @@ def _has_twins(names: Sequence[str]) -> bool:
     """Whether a name stands there twice; a set of all would need as much as all boxes."""
     hashes = np.fromiter(map(hash, names), np.int64, len(names))
     return len(np.unique(hashes)) < len(names) and len(set(names)) < len(names)
+
+
+def _mark(row: dict) -> bool:
+    """Whether an image is marked as corrected."""
+    if isinstance(mark := row.get('corrected', False), bool):
+        return mark
+    raise ValueError(f'corrected must be true or false, got {short(mark)}')
 
 
 def _integer(row: dict, key: str) -> int:

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,8 @@ class PseudoBoxFile:
         scores (dict[str, np.ndarray]): (K,) float64, NaN where there is no score.
         classes (dict[int, str]): Name of each class.
         info (dict): Method, options, versions, counts.
+        corrected (set[str]): Images at whose boxes a person has looked: they are all its objects,
+            also where there is none. In the file they have ``corrected: true``.
 
     Example:
         >>> pseudo = PseudoBoxFile.load('work_dirs/cub_ddt.json')
@@ -43,6 +45,7 @@ class PseudoBoxFile:
     scores: dict[str, np.ndarray]
     classes: dict[int, str]
     info: dict = field(default_factory=dict)
+    corrected: set[str] = field(default_factory=set)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the file, whole or not at all; ``info`` gets the counts.
@@ -60,7 +63,8 @@ class PseudoBoxFile:
         images: list[dict] = []
         annotations: list[dict] = []
         for number, (image_id, (width, height)) in enumerate(self.sizes.items(), 1):
-            images.append(dict(id=number, file_name=image_id, width=width, height=height))
+            image = dict(id=number, file_name=image_id, width=width, height=height)
+            images.append(image | dict(corrected=True) if image_id in self.corrected else image)
             rows = zip(
                 self.boxes[image_id].tolist(),
                 self.labels[image_id].tolist(),
@@ -103,7 +107,8 @@ class PseudoBoxFile:
 
         parts = of_images(arrays.boxes), of_images(arrays.labels), of_images(arrays.scores)
         sizes = dict(zip(ids, map(tuple, arrays.sizes.tolist()), strict=True))
-        return cls(sizes, *parts, arrays.classes, arrays.info)
+        corrected = {ids[row] for row in np.flatnonzero(arrays.corrected)}
+        return cls(sizes, *parts, arrays.classes, arrays.info, corrected)
 
     @classmethod
     def from_rows(
@@ -112,6 +117,7 @@ class PseudoBoxFile:
         rows: Mapping[str, Sequence[tuple]],
         classes: dict[int, str],
         info: dict,
+        corrected: Collection[str] = (),
     ) -> 'PseudoBoxFile':
         """From ``rows[image_id] = [(xyxy, label, score), ...]``; a missing image has no box."""
         boxes, labels, scores = {}, {}, {}
@@ -120,13 +126,12 @@ class PseudoBoxFile:
             boxes[image_id] = np.array([r[0] for r in own], dtype=np.float64).reshape(-1, 4)
             labels[image_id] = np.array([r[1] for r in own], dtype=np.int64)
             scores[image_id] = np.array([r[2] for r in own], dtype=np.float64)
-        return cls(sizes, boxes, labels, scores, classes, info)
+        return cls(sizes, boxes, labels, scores, classes, info, set(corrected))
 
     def check(self, name: str) -> None:
         """Raise a ValueError that starts with ``name`` if something is wrong (see :meth:`load`)."""
-        raise_problems(
-            name, [f'boxes of unknown image {i!r}' for i in self.boxes if i not in self.sizes]
-        )
+        unknown = [i for i in (*self.boxes, *self.corrected) if i not in self.sizes]
+        raise_problems(name, [f'boxes of unknown image {i!r}' for i in unknown])
         ids = list(self.sizes)
         boxes = [self.boxes[i] for i in ids]
         PseudoBoxArrays(
@@ -138,4 +143,5 @@ class PseudoBoxFile:
             np.concatenate([np.empty(0), *(self.scores[i] for i in ids)]),
             self.classes,
             self.info,
+            np.array([i in self.corrected for i in ids], bool),
         ).check(name)

@@ -24,10 +24,12 @@ class VOCObject(NamedTuple):
 
 
 class VOCAnnotation(NamedTuple):
-    """(width, height), None if it is missing or zero, and the objects of an image."""
+    """(width, height), None if it is missing or zero, the objects of an image, and the name of its
+    file without folders ('' if it is missing)."""
 
     size: tuple[int, int] | None
     objects: list[VOCObject]
+    filename: str = ''
 
     def boxes(self, first: int = 1) -> np.ndarray:
         """(N, 4) float64 xyxy pixels from 0 with exclusive ends.
@@ -53,13 +55,14 @@ def read_voc(path: str | os.PathLike, with_boxes: bool | None = True) -> VOCAnno
 
     Example:
         >>> read_voc('VOC2007/Annotations/000012.xml')
-        VOCAnnotation(size=(500, 333), objects=[VOCObject(name='car', box=(156.0, 97.0, ...), ...)])
+        VOCAnnotation(size=(500, 333), objects=[VOCObject(name='car', box=(156.0, ...), ...)], ...)
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such annotation')
     root = read_xml(path)
+    filename = (root.findtext('filename') or '').strip().replace('\\', '/').rpartition('/')[2]
     try:
-        return VOCAnnotation(size_of(root), objects_of(root, with_boxes))
+        return VOCAnnotation(size_of(root), objects_of(root, with_boxes), filename)
     except ValueError as error:
         raise ValueError(f'{path}: not a VOC annotation: {error}') from error
 

@@ -32,11 +32,11 @@ class PseudoBoxDetDataset(BaseDetDataset):
     Localization" (WEND, ACM MM 2023), section 3.2.1: every pseudo box is an object of the one class
     ``object``, label 0. A data info is that of any data set of mmdet: ``img_path``, ``img_id``
     (int, place in the split), ``height``, ``width``, and ``instances``: a dict per box with
-    ``bbox`` (xyxy pixels of the original image, exclusive ends), ``bbox_label`` 0 and
-    ``ignore_flag`` 0. For the metrics it has ``image_id`` (str), ``gt_label`` (int), ``image_size``
-    (width, height) and ``gt_boxes`` (K, 4) float64, the ground truth as :class:`WSOLDataset` gives
-    it: another key than what is learned from, and absent in train-weaksup unless
-    ``require='boxes'``.
+    ``bbox`` (xyxy pixels of the original image, exclusive ends), ``bbox_label`` 0, ``ignore_flag``
+    0 and, in an image that a person has corrected, ``corrected`` True. For the metrics it has
+    ``image_id`` (str), ``gt_label`` (int), ``image_size`` (width, height) and ``gt_boxes`` (K, 4)
+    float64, the ground truth as :class:`WSOLDataset` gives it: another key than what is learned
+    from, and absent in train-weaksup unless ``require='boxes'``.
 
     Images whose list of boxes in the file is empty stay as images without object; mmdet's
     ``filter_cfg=dict(filter_empty_gt=True)`` leaves them out of training. Either way the log says
@@ -47,8 +47,8 @@ class PseudoBoxDetDataset(BaseDetDataset):
         split (str): See :meth:`WSOLMetadata.load`.
         box_file (str, optional): Pseudo box file (``tools/make_pseudo_boxes.py``), below
             ``data_root`` unless absolute. Defaults to None: no instances, for test.
-        score_thr (float, optional): Boxes of lower score are left out. Defaults to None: all boxes
-            of the file, which need no score.
+        score_thr (float, optional): Boxes of lower score are left out, but in corrected images.
+            Defaults to None: all boxes of the file, which need no score.
         data_prefix (str | dict): Folder of the images (as a dict: ``img_path``), below
             ``data_root`` unless absolute. Defaults to ''.
         proxy (bool): Whether to take the proxy set only. Defaults to False.
@@ -126,15 +126,19 @@ class PseudoBoxDetDataset(BaseDetDataset):
         """The boxes that ``score_thr`` leaves."""
         if self.score_thr is not None:
             rows = np.repeat(np.arange(len(pseudo.sizes)), np.diff(pseudo.starts))
-            unscored = rows[np.isnan(pseudo.scores)]
+            corrected = pseudo.corrected[rows]
+            unscored = rows[np.isnan(pseudo.scores) & ~corrected]
             if len(unscored):
                 raise ValueError(
                     f'{self.box_file}: score_thr={self.score_thr}, but a box of '
                     f'{metadata.image_ids[unscored[0]]} has no score'
                 )
-            good = pseudo.scores >= self.score_thr
-            starts = starts_of(rows[good], len(pseudo.sizes))
-            pseudo = PseudoBoxes(pseudo.sizes, starts, pseudo.boxes[good], pseudo.scores[good])
+            good = (pseudo.scores >= self.score_thr) | corrected
+            pseudo = pseudo._replace(
+                starts=starts_of(rows[good], len(pseudo.sizes)),
+                boxes=pseudo.boxes[good],
+                scores=pseudo.scores[good],
+            )
         empty = np.count_nonzero(~pseudo.found)
         if not len(pseudo.boxes):
             raise ValueError(f'{self.box_file}: no box of score_thr={self.score_thr} or more')
@@ -167,6 +171,7 @@ def _with_instances(
     """Data info of mmdet of the image in a row."""
     width, height = sizes[row].tolist()
     boxes = pseudo.boxes[slice(*pseudo.starts[row : row + 2])].tolist() if pseudo else []
-    instances = [dict(bbox=box, bbox_label=0, ignore_flag=0) for box in boxes]
+    mark = dict(corrected=True) if pseudo and pseudo.corrected[row] else {}
+    instances = [dict(bbox=box, bbox_label=0, ignore_flag=0) | mark for box in boxes]
     own = dict(img_id=row, width=width, height=height, instances=instances)
     return dict(image_size=(width, height)) | make(row) | own

@@ -92,12 +92,14 @@ class PseudoBoxes(NamedTuple):
         starts (np.ndarray): (N + 1,) int64, see :func:`starts_of`.
         boxes (np.ndarray): (M, 4) float64 xyxy, exclusive ends.
         scores (np.ndarray): (M,) float64, NaN where there is no score.
+        corrected (np.ndarray): (N,) bool, whether a person has looked at the boxes of an image.
     """
 
     sizes: np.ndarray
     starts: np.ndarray
     boxes: np.ndarray
     scores: np.ndarray
+    corrected: np.ndarray
 
     @property
     def found(self) -> np.ndarray:
@@ -139,4 +141,10 @@ def load_pseudo_boxes(path: str, metadata: WSOLArrays) -> PseudoBoxes:
     sizes = metadata.sizes if known.all() else sizes
     if np.array_equal(order, np.arange(len(pseudo.boxes))):
         order = slice(None)  # no second copy of all boxes
-    return PseudoBoxes(sizes, starts_of(rows, num), pseudo.boxes[order], pseudo.scores[order])
+    return PseudoBoxes(
+        sizes,
+        starts_of(rows, num),
+        pseudo.boxes[order],
+        pseudo.scores[order],
+        pseudo.corrected[chosen],
+    )

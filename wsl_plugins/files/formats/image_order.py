@@ -9,17 +9,28 @@ from wsl_plugins.files.problems import raise_problems
 from wsl_plugins.files.writing import atomic_write
 
 
-def write_order(path: str | os.PathLike, doubts: Mapping[str, float]) -> None:
+def write_order(
+    path: str | os.PathLike, doubts: Mapping[str, float], first: int | None = None
+) -> int:
     """Write ``image<TAB>number``, a line each, greatest number first; of equal ones by name.
+
+    Args:
+        path: The file.
+        doubts: Number of each image.
+        first: How many lines at most. Default: all.
+
+    Returns:
+        The number of lines.
 
     Raises:
         ValueError: A name has a line break or a tab.
     """
     problems = [f'{i!r} cannot stand in a line' for i in doubts if {*'\t\r\n'} & {*i}]
     raise_problems(path, problems)
-    ranked = sorted(doubts.items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(doubts.items(), key=lambda item: (-item[1], item[0]))[:first]
     with atomic_write(path) as file:
         file.write(''.join(f'{name}\t{number:.6f}\n' for name, number in ranked).encode())
+    return len(ranked)
 
 
 def read_order(path: str | os.PathLike) -> tuple[list[str], list[float]]:

@@ -13,19 +13,26 @@ from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.tool_boxes import Size, ToolBox, ToolBoxes, ToolImage, classes_in
 from wsl_plugins.files.formats.voc import CORNERS, VOCAnnotation, read_voc
 from wsl_plugins.files.names import SUFFIXES, check_once
+from wsl_plugins.files.problems import raise_problems
+from wsl_plugins.files.text import read_text
 
+LABELMAP, HEADING = 'labelmap.txt', '# label:color_rgb:parts:actions\n'
 DIFFICULT = 'marks "difficult": the boxes are taken as others'
 
 
 def write_voc(folder: Path, pseudo: PseudoBoxFile, split: str) -> None:
-    """Write ``Annotations`` and ``ImageSets/Main/SPLIT.txt`` into a new folder.
+    """Write ``Annotations``, ``ImageSets/Main/SPLIT.txt`` and ``labelmap.txt`` into a new folder.
+
+    The last one names the classes, which CVAT and datumaro ask for where they are not VOC's.
 
     VOC counts whole pixels from 1 and both ends belong to a box, so boxes are rounded. Scores are
     not written.
 
     Raises:
-        ValueError: Two images would have the same annotation.
+        ValueError: Two images would have the same annotation, or the name of a class has a colon.
     """
+    names = [name for _, name in sorted(pseudo.classes.items())]
+    raise_problems('labelmap.txt', [f'class {n!r} has a colon' for n in names if ':' in n])
     ids = [str(PurePosixPath(image_id).with_suffix('')) for image_id in pseudo.sizes]
     check_once(ids, pseudo.sizes)
     for name, (image_id, size) in zip(ids, pseudo.sizes.items(), strict=True):
@@ -46,6 +53,7 @@ def write_voc(folder: Path, pseudo: PseudoBoxFile, split: str) -> None:
     path = folder / 'ImageSets' / 'Main' / f'{split}.txt'
     path.parent.mkdir(parents=True)
     path.write_text(''.join(f'{name}\n' for name in ids), 'utf-8')
+    (folder / LABELMAP).write_text(HEADING + ''.join(f'{name}:::\n' for name in names), 'utf-8')
 
 
 def whole_pixels(boxes: np.ndarray, size: Size) -> np.ndarray:
@@ -69,6 +77,8 @@ def _texts(parent: ElementTree.Element, **texts: object) -> None:
 def read_voc_folder(path: str | os.PathLike) -> ToolBoxes:
     """All annotations below a folder, or below its ``Annotations``.
 
+    The classes are those of ``labelmap.txt``, if it is there and has all of them.
+
     Raises:
         FileNotFoundError: There are none.
         ValueError: One is malformed (:func:`read_voc`).
@@ -89,7 +99,20 @@ def read_voc_folder(path: str | os.PathLike) -> ToolBoxes:
             )
         ]
         images.append(ToolImage(name + _suffix(found), found.size, boxes))
-    return ToolBoxes(images, classes_in(images), +Counter({DIFFICULT: difficult}))
+    classes = classes_in(images)
+    if Path(path, LABELMAP).is_file():
+        listed = [
+            line.split(':')[0].strip() for line in read_text(Path(path, LABELMAP)).split('\n')
+        ]
+        used = set(classes.values())
+        names = dict.fromkeys(
+            name
+            for name in listed
+            if name in used or (name and name[0] != '#' and name != 'background')
+        )
+        if names.keys() >= used:
+            classes = dict(enumerate(names))
+    return ToolBoxes(images, classes, +Counter({DIFFICULT: difficult}))
 
 
 def _suffix(found: VOCAnnotation) -> str:

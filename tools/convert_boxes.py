@@ -26,8 +26,9 @@ from wsl_plugins.files.formats.detection_files import (
 from wsl_plugins.files.formats.image_order import read_order
 from wsl_plugins.files.formats.label_studio import URL
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
+from wsl_plugins.files.listed_images import sizes_in
 from wsl_plugins.pseudo_boxes.exchange import FILES, chosen, onto, write_boxes
-from wsl_plugins.pseudo_boxes.tool_files import KINDS, detected_boxes, read_boxes, sizes_in
+from wsl_plugins.pseudo_boxes.tool_files import KINDS, detected_boxes, read_boxes
 
 EXAMPLE = """examples:
   python tools/convert_boxes.py boxes.json --to label-studio --out tasks --only doubtful.txt

@@ -23,6 +23,7 @@ from wsl_plugins.files.formats.detection_files import (
     read_results_json,
     read_results_pickle,
 )
+from wsl_plugins.files.formats.image_order import read_order
 from wsl_plugins.files.formats.localization_file import load_predictions, read_boxes, read_labels
 from wsl_plugins.files.formats.score_maps import load_score_map
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
@@ -32,8 +33,10 @@ from wsl_plugins.proposals.convert import read_any
 from wsl_plugins.proposals.ground_truth import coco_objects, voc_objects
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
+from wsl_plugins.pseudo_boxes.exchange import write_boxes
 from wsl_plugins.pseudo_boxes.imports import import_boxes
 from wsl_plugins.pseudo_boxes.statistics_files import load_statistics, save_statistics
+from wsl_plugins.pseudo_boxes.tool_files import read_boxes as read_tool
 from wsl_plugins.search import read_space
 from wsl_plugins.search.report import read_scores
 from wsl_plugins.search.runs import read_test_metrics, training_result
@@ -153,6 +156,28 @@ def read_boxes_of_others(folder: Path) -> None:
     known = WSOLMetadata.load(folder, 'test')
     for name, kind in (('a.txt', 'c2am'), ('a.json', 'c2am'), ('a.csv', 'csv')):
         import_boxes(folder / name, kind, known, {0: 'x', 1: 'y'}, clip=True)
+
+
+def tool_boxes(folder: Path) -> None:
+    """As every annotation tool has them; rotated, tracks and the like are added by hand."""
+    rows = {'1.png': [((1, 2, 6.5, 6), 0, 0.5), ((0, 0, 20, 10), 1, 0.25)]}
+    sizes = dict.fromkeys(('1.png', '2.png'), (20, 10))
+    for name in sizes:
+        write(folder / f'photos/{name}', np.zeros((10, 20, 3), np.uint8))
+    boxes = PseudoBoxFile.from_rows(sizes, rows, {0: 'a', 1: 'b'}, {}, ['2.png'])
+    for kind in ('voc', 'yolo', 'label-studio'):
+        write_boxes(boxes, kind, folder / kind)
+    write_boxes(boxes, 'cvat', folder / 'a.xml')
+    write_boxes(boxes, 'coco', folder / 'a.json')
+    write(folder / 'a.txt', '1.png\t0.5\n2.png\t0\n')
+
+
+def read_tool_boxes(folder: Path) -> None:
+    known = {'1.png': (20, 10), '2.png': (20, 10)}
+    for name in ('voc', 'yolo', 'label-studio', 'a.xml', 'a.json'):
+        read_tool(folder / name, known)
+        read_tool(folder / name, None if name != 'yolo' else known, {0: 'a', 1: 'b'})
+    read_order(folder / 'a.txt')
 
 
 def cub(folder: Path) -> None:
@@ -331,6 +356,7 @@ READERS = {
     'pseudo_boxes': Reader(
         lambda f: write(f / 'a.json', COCO), lambda f: PseudoBoxFile.load(f / 'a.json')
     ),
+    'tool_boxes': Reader(tool_boxes, read_tool_boxes),
     'imported_boxes': Reader(boxes_of_others, read_boxes_of_others),
     'results_pickle': Reader(results, each('*.pkl', read_results_pickle)),
     'results_json': Reader(

@@ -9,6 +9,7 @@ from typing import cast
 
 from PIL import Image
 
+from wsl_plugins.files.folders import files_below
 from wsl_plugins.files.images import read_pixels
 from wsl_plugins.files.names import SUFFIXES
 from wsl_plugins.files.problems import raise_problems, summary
@@ -141,6 +142,23 @@ def checked_sizes(
     problems = map(problem_of_size, paths, sizes, noted)
     raise_problems(where, [problem for problem in problems if problem])
     return cast(list[Size], sizes), sum(size is None for size in noted)
+
+
+def sizes_in(folder: str | os.PathLike) -> dict[str, Size]:
+    """Path below a folder and (width, height) of all its images.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or no image in it.
+        ValueError: Files cannot be read as images.
+    """
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f'{folder}: no such folder of images')
+    paths = [path for path in files_below(folder)[0] if path.suffix.lower() in SUFFIXES]
+    if not paths:
+        raise FileNotFoundError(f'{folder}: no images; known suffixes: {", ".join(SUFFIXES)}')
+    sizes = checked_sizes(paths, [None] * len(paths), folder)[0]
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return dict(zip(names, map(tuple, sizes), strict=True))
 
 
 def problem_of_size(path: Path, size: Size | str | None, noted: Size | None) -> str | None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from wsl_plugins.files import read_json
 from wsl_plugins.files.annotated_boxes import fit_boxes
-from wsl_plugins.files.folders import files_below
 from wsl_plugins.files.formats.coco import COCOFile
 from wsl_plugins.files.formats.cvat import read_cvat
 from wsl_plugins.files.formats.detected_images import DetectedImage
@@ -18,7 +17,7 @@ from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.tool_boxes import KnownImages, Size, ToolBox, ToolBoxes, ToolImage
 from wsl_plugins.files.formats.voc_folder import read_voc_folder
 from wsl_plugins.files.formats.yolo import read_yolo, yolo_folders
-from wsl_plugins.files.listed_images import checked_sizes
+from wsl_plugins.files.listed_images import sizes_in
 from wsl_plugins.files.names import SUFFIXES, problem_of_path, problem_of_text
 from wsl_plugins.files.problems import raise_problems
 
@@ -50,23 +49,6 @@ def kind_of(path: str | os.PathLike) -> str:
             'folder of one of these or of .xml (VOC)'
         )
     return known[path.suffix]
-
-
-def sizes_in(folder: str | os.PathLike) -> dict[str, Size]:
-    """File name below a folder and (width, height) of all its images.
-
-    Raises:
-        FileNotFoundError: There is no such folder, or no image in it.
-        ValueError: Files cannot be read as images.
-    """
-    if not Path(folder).is_dir():
-        raise FileNotFoundError(f'{folder}: no such folder of images')
-    paths = [path for path in files_below(folder)[0] if path.suffix.lower() in SUFFIXES]
-    if not paths:
-        raise FileNotFoundError(f'{folder}: no images; known suffixes: {", ".join(SUFFIXES)}')
-    sizes = checked_sizes(paths, [None] * len(paths), folder)[0]
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    return dict(zip(names, map(tuple, sizes), strict=True))
 
 
 def read_boxes(

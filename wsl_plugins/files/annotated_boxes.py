@@ -47,8 +47,8 @@ def fit_boxes(
         sizes: (N, 2) width and height of the image of each box; 0 where they are not known.
         where: The file, for messages.
         name_of: What an error calls the box of a row, such as ``annotation 7``.
-        scaled: Whether the boxes were fractions of their image in the file, by its format: then all
-            of them may be small. Default False.
+        scaled: Whether the file's format leaves no doubt about their unit: then all of them may be
+            small. Default False.
 
     Raises:
         ValueError: Boxes are not finite; all are in 0..1 or in percent; most leave their image, or

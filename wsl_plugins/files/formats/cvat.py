@@ -73,7 +73,7 @@ def read_cvat(path: str | os.PathLike) -> ToolBoxes:
         raise ValueError(f'{path}: no CVAT annotations: no <image>')
     # of a project or of a task
     names = dict.fromkeys((n.text or '').strip() for n in root.iterfind('meta//label/name'))
-    return ToolBoxes(images, dict(enumerate(names)) or classes_in(images), left_out)
+    return ToolBoxes(images, dict(enumerate(names)) or classes_in(images), left_out, scaled=True)
 
 
 def _image(node: ElementTree.Element, left_out: Counter[str]) -> ToolImage:

@@ -52,7 +52,7 @@ class ToolBoxes:
         left_out (Counter): What was left out, and how often.
         looked_at (bool): Whether ``corrected`` of the images can be believed; False: the format
             cannot tell.
-        scaled (bool): Whether boxes are fractions of their image in this format.
+        scaled (bool): Whether the format leaves no doubt about the unit of boxes.
     """
 
     images: list[ToolImage]

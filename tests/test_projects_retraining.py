@@ -11,6 +11,8 @@ from mmengine.runner import Runner
 
 from wsl_plugins.models.roi_heads import RoIDropBBoxHead
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
+from wsl_plugins.pseudo_boxes.exchange import onto, write_boxes
+from wsl_plugins.pseudo_boxes.tool_files import read_boxes
 
 CONFIG = Path(__file__).parents[1] / 'projects/retraining/faster-rcnn_r50_fpn_1x_voc07.py'
 OBJECT = '<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax>'
@@ -83,3 +85,22 @@ def test_trains_and_validates(cfg):
     scalars = runner.message_hub.log_scalars
     assert 0 <= scalars['train/roi_dropped'].current() < 1
     assert np.isfinite(scalars['train/loss'].current())
+
+
+def test_trains_on_corrected_and_pseudo_boxes(cfg):
+    """An image of each: those of the first come back from an annotation tool."""
+    path = Path(cfg.train_dataloader.dataset.data_root, 'pseudo_boxes/voc07_trainval.json')
+    base = PseudoBoxFile.load(path)
+    rows = {'000000.jpg': [((20.0, 20, 90, 90), 11, float('nan'))]}
+    new = PseudoBoxFile.from_rows({'000000.jpg': (128, 96)}, rows, base.classes, {})
+    write_boxes(new, 'cvat', path.with_name('back.xml'))
+    back, _, looked_at = read_boxes(path.with_name('back.xml'), base.sizes, base.classes)
+    onto(base, back, looked_at).save(path)
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    runner = Runner.from_cfg(cfg)
+    dataset = runner.train_dataloader.dataset
+    infos = [dataset.get_data_info(n) for n in range(2)]
+    boxes = [[i['bbox'] for i in info['instances']] for info in infos]
+    assert boxes == [[[20, 20, 90, 90]], [[8, 8, 60, 60]]]
+    runner.train()
+    assert np.isfinite(runner.message_hub.log_scalars['train/loss'].current())

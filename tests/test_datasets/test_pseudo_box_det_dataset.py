@@ -29,7 +29,7 @@ ROWS = {
 
 @pytest.fixture
 def build(tmp_path):
-    def build(rows=ROWS, sizes=None, metadata_sizes=True, **kwargs):
+    def build(rows=ROWS, sizes=None, metadata_sizes=True, corrected=(), **kwargs):
         for image_id in IDS:
             (tmp_path / 'images' / image_id).parent.mkdir(parents=True, exist_ok=True)
             image = np.zeros((*SIZE[::-1], 3), np.uint8)
@@ -46,7 +46,8 @@ def build(tmp_path):
             )
             write_wsol_metadata(metadata)
         sizes = sizes or dict.fromkeys(rows, SIZE)
-        PseudoBoxFile.from_rows(sizes, rows, {0: 'x', 1: 'y'}, {}).save(tmp_path / 'boxes.json')
+        pseudo = PseudoBoxFile.from_rows(sizes, rows, {0: 'x', 1: 'y'}, {}, corrected)
+        pseudo.save(tmp_path / 'boxes.json')
         cfg = dict(
             type='wsl_plugins.PseudoBoxDetDataset',
             box_file='boxes.json',
@@ -223,3 +224,15 @@ def test_runtime():
     hook = cfg.default_hooks.checkpoint
     assert (hook.max_keep_ckpts, hook.save_best) == (2, 'wsol/gt_known_loc')
     assert cfg.default_scope == 'mmdet' and hook.type == 'CheckpointHook'
+
+
+def test_corrected_boxes_are_marked_and_stay(build):
+    """They have no score; an image that was found to be empty stays empty."""
+    rows = ROWS | {'a/1.jpg': [((10, 5, 30, 25), 0, NAN)]}
+    dataset = build(rows, score_thr=0.5, corrected=['a/1.jpg', 'b/3.jpg'])
+    found = [dataset.get_data_info(n)['instances'] for n in range(3)]
+    assert found[0] == [dict(bbox=[10, 5, 30, 25], bbox_label=0, ignore_flag=0, corrected=True)]
+    assert found[1] == [dict(bbox=[5, 5, 9, 9], bbox_label=0, ignore_flag=0)]
+    assert found[2] == []
+    with pytest.raises(ValueError, match=r'a box of a/1\.jpg has no score'):
+        build(rows, score_thr=0.5, corrected=['b/3.jpg'])

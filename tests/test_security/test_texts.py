@@ -8,21 +8,24 @@ import pytest
 
 from wsl_plugins.datasets.prepare import annotations
 from wsl_plugins.datasets.wsod_voc import WSODVOCDataset
-from wsl_plugins.files import read_json, read_text, read_xml, short
+from wsl_plugins.files import read_json, read_text, read_xml, read_yaml, short
 from wsl_plugins.files.formats.coco import read_coco
+from wsl_plugins.files.formats.cvat import read_cvat
 from wsl_plugins.files.formats.detection_files import images_of_coco
+from wsl_plugins.files.formats.label_studio import read_label_studio
 from wsl_plugins.files.formats.localization_file import load_predictions
 from wsl_plugins.files.formats.voc import read_voc
 from wsl_plugins.proposals.convert import read_any
 from wsl_plugins.proposals.ground_truth import voc_objects
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
+from wsl_plugins.pseudo_boxes.tool_files import read_boxes
 from wsl_plugins.search import read_space
 from wsl_plugins.search.report import read_scores
 from wsl_plugins.visualization.report import build_report
 
 JSON_READERS = (
     *(read_json, read_any, read_coco, PseudoBoxFile.load, images_of_coco, read_space),
-    *(load_predictions, annotations.coco_objects),
+    *(load_predictions, annotations.coco_objects, read_label_studio),
 )
 LAUGHS = (
     '<!DOCTYPE a [<!ENTITY e0 "ha">%s]><annotation><object><name>&e29;</name></object></annotation>'
@@ -83,7 +86,7 @@ def test_large_files_are_not_read(tmp_path, monkeypatch, with_little_memory):
     path = tmp_path / 'a.json'
     with open(path, 'wb') as file:
         file.truncate(3 * 2**30)  # takes no room on the disk
-    for read in (*JSON_READERS, read_text, read_scores, read_xml):
+    for read in (*JSON_READERS, read_text, read_scores, read_xml, read_yaml, read_cvat):
         with pytest.raises(ValueError, match=r'a\.json: holds 3 GiB, at most 2 GiB are read; if'):
             read(path)
     path.write_text('[]')
@@ -120,6 +123,7 @@ def test_entities(tmp_path, name, with_little_memory):
     (folder / 'JPEGImages/1.jpg').write_bytes(b'')
     for read, *args in (
         (read_voc, path),
+        (read_cvat, path),
         (voc_objects, folder, 'all'),
         (annotations.read_voc, folder, 'all'),
         (voc_dataset, folder),
@@ -132,7 +136,40 @@ def test_entities(tmp_path, name, with_little_memory):
 def test_deep_xml(tmp_path, with_little_memory):
     path = tmp_path / 'a.xml'
     path.write_text('<object>' * 200_000 + '</object>' * 200_000)
-    assert with_little_memory(read_voc, path).startswith('ValueError: ')
+    for read in (read_voc, read_cvat):
+        assert with_little_memory(read, path).startswith('ValueError: ')
+
+
+YAML = {
+    'code': '!!python/object/apply:os.system ["touch {made}"]',
+    'laughs': 'a0: &a0 [x]\n'
+    + ''.join(f'a{n}: &a{n} [{", ".join([f"*a{n - 1}"] * 9)}]\n' for n in range(1, 12))
+    + 'names: *a11',
+    'deep': '[' * 100_000,
+    'itself': '&a [*a]',
+    'a date that is none': 'names: 2026-99-99',
+}
+
+
+@pytest.mark.parametrize('name', YAML)
+def test_yaml(tmp_path, name, with_little_memory):
+    path = tmp_path / 'yolo/data.yaml'
+    (path.parent / 'labels/train').mkdir(parents=True)
+    path.write_text(YAML[name].replace('{made}', str(tmp_path / 'made')))
+    text = with_little_memory(read_boxes, path, {'a.jpg': (9, 9)})
+    assert text.startswith(f'ValueError: {path}: ') and len(text) < 2000, text
+    assert not (tmp_path / 'made').exists()
+
+
+def test_yolo_reads_labels_below_its_folder_only(tmp_path):
+    (tmp_path / 'labels').mkdir()
+    (tmp_path / 'labels/a.txt').write_text('0 .5 .5 1 1\n')
+    path = tmp_path / 'yolo/data.yaml'
+    path.parent.mkdir()
+    for entry in ('../../images', str(tmp_path / 'images'), 'images/../../images'):
+        path.write_text(f'path: {tmp_path}\ntrain: {entry}\nnames: [a]\n')
+        with pytest.raises((ValueError, FileNotFoundError), match=r'data\.yaml'):
+            read_boxes(path, {'a.jpg': (9, 9)})
 
 
 def test_a_field_of_csv_without_end(tmp_path):

@@ -14,12 +14,14 @@ import yaml
 
 from wsl_plugins.files.limits import checked_file
 
+SHORT = 300  # letters
 _WRONG = (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError)
 
 
 def short(value: object) -> str:
     """``repr`` of what a file holds, cut short: values may be huge, or nested without end."""
-    return reprlib.repr(value)
+    text = reprlib.repr(value)  # of lists of lists of lists it may still be long
+    return text if len(text) <= SHORT else f'{text[:SHORT]}...'
 
 
 def read_text(path: str | os.PathLike) -> str:

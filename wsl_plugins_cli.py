@@ -50,6 +50,7 @@ COMMANDS = {
         'combine': ('combine_predictions.py', "one model's boxes with another one's classes"),
         'eval-score-maps': ('eval_score_maps.py', 'score a folder of score maps'),
         'error-modes': ('analysis/error_modes.py', 'where the boxes of detectors lie'),
+        'annotator': ('analysis/annotator.py', 'what a person who corrects boxes gains'),
         'model-cost': ('analysis/model_cost.py', 'parameters and time per batch of models'),
         'memory': ('analysis/memory_benchmark.py', 'time and memory of sequential batches'),
         'label-noise': ('analysis/label_noise.py', 'what wrong pseudo boxes do'),

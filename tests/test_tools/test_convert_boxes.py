@@ -185,3 +185,44 @@ def test_rank_refuses(folder, args, problem):
     assert done.returncode == 1 and done.stdout == ''
     assert done.stderr.startswith(f'rank_images: error: {problem}'), done.stderr
     assert not Path('list.txt').exists()
+
+
+def test_a_simulated_annotator(folder):
+    """The person draws the objects of the images that come first, and nothing else changes."""
+    objects = {'a.jpg': [((1, 2, 30, 20), 0, 0.0)], 'b.jpg': [((5, 5, 50, 45), 0, 0.0)] * 2}
+    truth = PseudoBoxFile.from_rows(SIZES, objects, {0: 'cat', 1: 'dog'}, {})
+    truth.boxes['b.jpg'][1] = (55, 5, 79, 45)
+    truth.save('truth.json')
+    run('rank_images.py', 'boxes.json', '--out', 'doubt.txt')
+    args = '--order', 'doubt.txt', '--eval-coco', 'truth.json', '--out', 'sim', '--save'
+    done = run('analysis/annotator.py', 'boxes.json', '--counts', 1, 0, 3, *args, '--seeds', 1)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert done.stdout.splitlines()[:5] == [
+        'order,seed,images,drawn,precision,recall',
+        'doubt,0,0,0,0.3333,0.3333',
+        'doubt,0,1,2,1.0,1.0',
+        'doubt,0,3,3,1.0,1.0',
+        'random,0,0,0,0.3333,0.3333',
+    ]
+    assert Path('sim/annotator.csv').read_text() in done.stdout
+    assert cv2.imread('sim/annotator.png') is not None
+    mixed = PseudoBoxFile.load('sim/doubt_0_1.json')
+    assert mixed.corrected == {'b.jpg'} and mixed.labels['b.jpg'].tolist() == [0, 0]
+    assert mixed.scores['a.jpg'] == 0.9
+
+
+@pytest.mark.parametrize(
+    ('args', 'problem'),
+    [
+        (['--counts', 4], r'--counts must lie in 0\.\.3'),
+        (['--counts', -1], r'--counts must lie in 0\.\.3'),
+        (['--counts', 1, '--seeds', 0], 'needs --order LIST or --seeds of at least 1'),
+        (['--counts', 1, '--order', 'none.txt'], 'none.txt: no such list'),
+    ],
+)
+def test_the_annotator_refuses(folder, args, problem):
+    done = run(
+        'analysis/annotator.py', 'boxes.json', *args, '--eval-coco', 'boxes.json', '--out', 'x'
+    )
+    assert done.returncode == 1 and not Path('x').exists()
+    assert re.match(f'annotator: error: {problem}', done.stderr), done.stderr

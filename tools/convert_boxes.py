@@ -96,6 +96,11 @@ def convert(args: argparse.Namespace) -> tuple[PseudoBoxFile, Counter]:
         raise ValueError(f'--out must end in {FILES[args.to]} with --to {args.to}, got {args.out}')
     if args.score_thr is not None and not math.isfinite(args.score_thr):
         raise ValueError(f'--score-thr must be a number, got {args.score_thr}')
+    detected = args.source.endswith('.pkl') or args.ann is not None
+    if args.onto and detected:
+        raise ValueError(f'--onto takes boxes that a person corrected, {args.source} is detections')
+    if args.onto and args.score_thr is not None:
+        raise ValueError('--score-thr and --onto exclude each other: a person has seen the boxes')
     base = PseudoBoxFile.load(args.onto) if args.onto else None
     classes = base.classes if base else None
     if args.classes is not None and base:
@@ -104,7 +109,7 @@ def convert(args: argparse.Namespace) -> tuple[PseudoBoxFile, Counter]:
         classes = dict(enumerate(read_class_names(args.classes)))
     looked_at = False
     notes: Counter = Counter()
-    if args.source.endswith('.pkl') or args.ann is not None:
+    if detected:
         pseudo, notes = detections(args, classes)
     else:
         sizes = base.sizes if base else sizes_in(args.images) if args.images else None

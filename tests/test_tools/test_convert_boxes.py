@@ -133,6 +133,14 @@ BAD = [
     (['boxes.json', '--to', 'voc', '--out', 'x', '--score-thr', 'nan'], 'must be a number'),
     (['results.pkl', '--to', 'voc', '--out', 'x'], '--classes names them'),
     (
+        ['results.pkl', '--to', 'voc', '--out', 'x', '--onto', 'boxes.json'],
+        'takes boxes that a person corrected, results.pkl is detections',
+    ),
+    (
+        ['boxes.json', '--to', 'voc', '--out', 'x', '--onto', 'boxes.json', '--score-thr', '0.5'],
+        '--score-thr and --onto exclude each other',
+    ),
+    (
         ['results.pkl', '--to', 'voc', '--out', 'x', '--classes', 'one.txt'],
         r'results\.pkl: 1 problem: a box is of class 1: 1 are named',
     ),

@@ -115,7 +115,9 @@ def read_label_studio(path: str | os.PathLike) -> ToolBoxes:
 
 def _image(task: Any, where: str, left_out: Counter[str]) -> ToolImage:
     if not isinstance(task, dict) or not isinstance(task.get('data'), dict):
-        raise ValueError(f'{where} has no data: export as "JSON", not as "JSON-MIN"')
+        raise ValueError(
+            f'{where} has no data: export as "JSON", not as "JSON-MIN" (COCO results need --ann)'
+        )
     data = task['data']
     annotations, predictions = (task.get(key) or [] for key in ('annotations', 'predictions'))
     done = [item for item in annotations if not item.get('was_cancelled')]

@@ -78,10 +78,10 @@ class ExtractorInExport(nn.Module):
         return torch.cat(parts)[torch.cat(places).argsort()]
 
     def means(self, maps: Tensor, rois: Tensor) -> Tensor:
-        """Of boxes and frames, (R, 2C, 1, 1).
+        """Of boxes and frames, (R, 2C, h, w).
 
         Sums are float64: runtimes add up in the type of the map, torch in a wider one.
         """
-        scale, ratio = 1 / self.extractor.stride, self.extractor.ratio
-        means = box_and_frame_means(maps.double(), rois.double(), scale, ratio)
-        return means.float()[:, :, None, None]
+        own = self.extractor
+        options = (1 / own.stride, own.ratio, own.output_size)
+        return box_and_frame_means(maps.double(), rois.double(), *options).float()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from tqdm import tqdm
@@ -21,6 +22,7 @@ from wsl_plugins.apis.images import (
 )
 from wsl_plugins.apis.models import read_config
 from wsl_plugins.apis.proposals import check_proposals, recipe_of
+from wsl_plugins.engine.hooks.best_boxes_hook import best_boxes
 from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.files.formats.proposal_images import take
 from wsl_plugins.files.writing import write_json
@@ -53,7 +55,9 @@ def parse_args() -> argparse.Namespace:
     )
     boxes = parser.add_argument_group('detectors')
     boxes.add_argument(
-        '--score-thr', type=float, default=0.3, help='lowest score of a drawn box; default: 0.3'
+        '--score-thr',
+        type=float,
+        help='lowest score of a drawn box; default: 0.3 of the best of the image, ten at most',
     )
     boxes.add_argument(
         '--proposals', metavar='FILE.npz', help='of tools/make_proposals.py; default: computed'
@@ -106,22 +110,36 @@ class Detector:
             proposals = take(self.file, {Path(image).stem: self.ids[image]})
         if self.labels and not self.file:
             proposals = [self.run.propose(read_image(image))['bboxes']]
-        found = self.run(image, proposals=proposals, return_vis=True, pred_score_thr=self.score_thr)
-        (prediction,), (picture,) = found['predictions'], found['visualization']
+        (prediction,) = self.run(image, proposals=proposals)['predictions']
+        picture = self.draw(image, self.chosen(prediction))
         if not self.labels:
             return prediction, picture
         branches = self.run.pseudo_boxes(image, self.labels, proposals)
         prediction['pseudo_boxes'] = [{k: v.tolist() for k, v in b.items()} for b in branches]
-        pictures = [self.draw(image, branch) for branch in branches]
+        gap = ((0, 0), (0, 4), (0, 0))  # to the right
+        pictures = [
+            np.pad(self.draw(image, branch), gap, constant_values=255) for branch in branches
+        ]
         return prediction, np.concatenate([*pictures, picture], axis=1)
 
+    def chosen(self, prediction: dict) -> InstanceData:
+        """The detections to draw."""
+        instances = InstanceData(
+            bboxes=torch.tensor(prediction['bboxes']).reshape(-1, 4),
+            labels=torch.tensor(prediction['labels'], dtype=torch.int64),
+            scores=torch.tensor(prediction['scores']),
+        )
+        if self.score_thr is None:
+            return best_boxes(instances)
+        return instances[instances.scores >= self.score_thr]
+
     def draw(self, image: str, instances: InstanceData) -> np.ndarray:
-        """Boxes on the image, a gap to the right."""
+        """Boxes on the image."""
         visualizer = self.run.visualizer
         sample = DetDataSample(pred_instances=instances)
         pixels = read_image(image)[..., ::-1]
         visualizer.add_datasample('', pixels, sample, draw_gt=False, pred_score_thr=0)
-        return np.pad(visualizer.get_image(), ((0, 0), (0, 4), (0, 0)), constant_values=255)
+        return visualizer.get_image()
 
 
 class Localizer:

@@ -167,6 +167,27 @@ def test_computed_proposals_of_pseudo_boxes(run, folder, tmp_path):
     assert (picture[:, :96] != photo).any()
 
 
+def test_low_scores_are_drawn(run, folder, tmp_path):
+    """The best boxes of an image, however low their scores are; from a score on if it is asked."""
+    weights = torch.load(folder / 'oicr.pth', weights_only=True)
+    for name, value in weights['state_dict'].items():
+        if 'refine_heads' in name and name.endswith('fc_cls.bias'):
+            value.copy_(torch.tensor([0.0, 2, 0, 0, 0, 9]))  # little but background
+        elif 'refine_heads' in name:
+            value.mul_(1e-3)
+    torch.save(weights, tmp_path / 'low.pth')
+    args = (folder / 'photos' / 'a.png', OICR, tmp_path / 'low.pth', '--out', tmp_path)
+    args += ('--proposals', folder / 'proposals.npz')
+    photo = cv2.imread(str(folder / 'photos' / 'a.png'))
+    drawn = []
+    for options in ((), ('--score-thr', 1e-4), ('--score-thr', 0.3)):
+        assert run(*args, *options).returncode == 0
+        (found,) = read(tmp_path)['predictions'].values()
+        assert found['scores'] and max(found['scores']) < 0.3
+        drawn.append((cv2.imread(str(tmp_path / 'vis' / 'a.png')) != photo).sum())
+    assert drawn[1] > drawn[0] > drawn[2] == 0
+
+
 def test_what_cannot_be_run(run, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     photo, out = folder / 'photos' / 'a.png', ('--out', tmp_path / 'out')

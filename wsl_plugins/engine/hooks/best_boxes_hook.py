@@ -4,11 +4,31 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.runner import Runner
+from mmengine.structures import InstanceData
 
 from wsl_plugins.registry import HOOKS
 
 from mmdet.engine.hooks import DetVisualizationHook
 from mmdet.structures import DetDataSample
+
+
+def best_boxes(instances: InstanceData, share: float = 0.3, number: int = 10) -> InstanceData:
+    """The instances whose score is at least ``share`` of the best one's, best first.
+
+    Args:
+        instances: With ``scores`` (R,).
+        share: Default 0.3.
+        number: Most that are returned. Default 10.
+
+    Example:
+        >>> best_boxes(InstanceData(scores=torch.tensor([0.02, 0.1, 0.05]))).scores
+        tensor([0.1000, 0.0500])
+    """
+    scores = instances.scores
+    best = torch.argsort(scores, descending=True, stable=True)[:number]
+    if len(best):
+        best = best[scores[best] >= share * scores[best[0]]]
+    return instances[best]
 
 
 @HOOKS.register_module()
@@ -49,9 +69,5 @@ class BestBoxesHook(DetVisualizationHook):
     def best(self, sample: DetDataSample) -> DetDataSample:
         """A copy with the best of ``pred_instances``, whose ``scores`` are of shape (R,)."""
         sample = sample.clone()
-        scores = sample.pred_instances.scores
-        best = torch.argsort(scores, descending=True, stable=True)[: self.number]
-        if len(best):
-            best = best[scores[best] >= self.share * scores[best[0]]]
-        sample.pred_instances = sample.pred_instances[best]
+        sample.pred_instances = best_boxes(sample.pred_instances, self.share, self.number)
         return sample

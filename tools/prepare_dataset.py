@@ -213,6 +213,7 @@ def report(plan: Plan, done: Prepared) -> None:
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     # here: the processes that make proposals import this file again, and need no mmdet
+    import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
     from wsl_plugins.datasets.prepare import Plan, prepare
 
     try:

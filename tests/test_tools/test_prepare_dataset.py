@@ -310,6 +310,7 @@ def test_bad_input_as_a_command(photos, tmp_path):
     done = command(TOOL, *args, '--out', tmp_path / 'out', check=False)
     assert done.returncode == 1 and not (tmp_path / 'out').exists()
     last = done.stderr.splitlines()[-1]
+    assert 'OneDL' not in done.stdout + done.stderr
     assert last.startswith('prepare_dataset: error: images: 1 problem: ')
     assert last.endswith('disc/02.png cannot be read as an image')
 

@@ -94,9 +94,17 @@ def boxed(*boxes, size=(640, 480), name='a'):
     )
 
 
-@pytest.mark.parametrize('weights', ['r18.pth', LITE0, SCRATCH])
-def test_choices_follow_the_objects(weights):
-    scratch = weights == SCRATCH
+@pytest.mark.parametrize(
+    ('weights', 'scales', 'epochs'),
+    [
+        # 30 of 480 pixels are 24, 48 and 16; that of the config; the largest
+        # 2.5 objects in each of 6,000, 4,800 or 2,400 images are seen, four in each of 50 here
+        ('r18.pth', (384, 320, 512), 75),
+        (LITE0, (768, 480, 768), 60),
+        (SCRATCH, (256, 128, 320), 30),
+    ],
+)
+def test_choices_follow_the_objects(weights, scales, epochs):
     small = boxed(*[('dot', (9.0 * n, 0, 9.0 * n + 30, 40)) for n in range(4)])
     large = boxed(('house', (0, 0, 400, 300)))
     many, few = (choose([small] * 50, weights, known=known) for known in ([small], [large]))
@@ -105,24 +113,21 @@ def test_choices_follow_the_objects(weights):
     assert all(f'{c.method}/{c.method}_{network}' in c.base.config for c in (many, few))
     assert all((ROOT / 'configs' / c.base.config).is_file() for c in (many, few))
     assert many.min_side == 22 and few.min_side == 225  # three quarters of 30 and 300
-    assert many.scales[2] == many.test_scale == (384, 256)[scratch]  # 30 of 480 pixels are 24, 16
-    assert few.test_scale == (320, 128)[scratch]  # that of the config
+    assert many.scale == many.test_scale == scales[0]
+    assert few.test_scale == scales[1]
     tiny = boxed(*[('dot', (9.0 * n, 0, 9.0 * n + 3, 3)) for n in range(4)])
-    assert choose([small] * 50, weights, known=[tiny]).test_scale == (512, 320)[scratch]
+    assert choose([small] * 50, weights, known=[tiny]).test_scale == scales[2]
     unknown = choose([small] * 50, weights)
-    assert (unknown.method, unknown.test_scale) == ('oicr', (320, 128)[scratch])
+    assert (unknown.method, unknown.test_scale) == ('oicr', scales[1])
     assert any('--method mist' in reason for reason in unknown.reasons)
     assert choose([small] * 50, weights, method='mist').method == 'mist'
     part = boxed(('dot', (0, 0, 30, 40)), size=(213, 160))
     assert choose([part] * 50, weights, known=[part]).method == 'oicr'
     assert choose([part] * 50, weights, known=[part], whole=[small], tiles=3).method == 'mist'
     tiles = choose([small] * 50, weights, known=[small], tiles=3)
-    assert tiles.test_scale == 3 * tiles.scales[2]
+    assert tiles.test_scale == 3 * tiles.scale
     assert choose([small] * 9999, weights).epochs == unknown.base.epochs
-    # 2.5 objects in each of 6,000 or 2,400 images are seen, four in an image here
-    assert (
-        many.epochs == (75, 30)[scratch] and choose([small] * 9999, weights, known=[small])[2] == 3
-    )
+    assert many.epochs == epochs and choose([small] * 9999, weights, known=[small])[2] == 3
     assert choose([small], weights).epochs == 100
 
 

@@ -206,9 +206,12 @@ def test_the_default_needs_no_network(photos, tmp_path, fake_proposals, task):
     args = ['folders', photos, '--task', task, '--out', tmp_path / 'x', '--test-fraction', 0.34]
     assert tool.main([*map(str, args)]) == 0
     cfg = Config.fromfile(tmp_path / 'x' / f'x_{task}.py')
-    parts = [cfg.model.backbone]
-    parts += [cfg.model.roi_head.shared_head[0]] if task == 'detector' else []
-    assert {part.init_cfg.checkpoint for part in parts} == {'efficientnet-lite0'}
+    assert cfg.model.backbone.init_cfg.checkpoint == 'efficientnet-lite0'
+    if task == 'detector':  # one view, that of the test
+        loaders = (cfg.train_dataloader, cfg.test_dataloader)
+        steps = [loader.dataset.pipeline for loader in loaders]
+        assert [own[2].transforms[0].scale for own in steps] == [(2000, cfg.test_scale)] * 2
+        assert [own[1].min_side for own in steps] == [cfg.min_side] * 2
     head = cfg.model.roi_head if task == 'detector' else cfg.model.head
     assert head.num_classes == 2
     images = cfg.model.get('data_preprocessor', cfg.get('data_preprocessor'))

@@ -134,7 +134,7 @@ def objectness(known: Known, classes: Sequence[str], choices: Choices) -> dict[s
             own = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
             sides += own.tolist()
             if choices.scales and image.size:
-                scaled += (own * choices.scales[2] / min(image.size)).tolist()
+                scaled += (own * choices.scale / min(image.size)).tolist()
             if proposals is not None and len(boxes):
                 there = proposals.boxes_of(image_id)
                 ious = box_ious(boxes, there)

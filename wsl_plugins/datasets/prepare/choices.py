@@ -29,7 +29,8 @@ class Base(NamedTuple):
         scale (int): Shorter side of its test images; those of training are 0.7 to 1.15 of it.
         most (int): The largest such scale that is chosen.
         object_side (int): Least side of an object at the input, in pixels, that it can use.
-        cell (int): Pixels of the input per cell of its features.
+        cell (int): Least side of a proposal at the input, in pixels, where no boxes are known.
+        one_view (bool): Training images have one scale, that of the test images.
     """
 
     config: str
@@ -39,15 +40,20 @@ class Base(NamedTuple):
     most: int = 0
     object_side: int = 0
     cell: int = 0
+    one_view: bool = False
 
 
 # by method and weights; None: those of a ResNet-18
 BASES = {
     ('oicr', None): Base('oicr/oicr_r18_voc07-train600.py', 6000, 10, 320, 512, 24, 16),
-    ('oicr', LITE0): Base('oicr/oicr_lite0_voc07-train600.py', 6000, 10, 320, 512, 24, 16),
+    ('oicr', LITE0): Base(
+        'oicr/oicr_lite0-context_voc07-train.py', 4800, 8, 480, 768, 48, 48, one_view=True
+    ),
     ('oicr', SCRATCH): Base('oicr/oicr_demo.py', 2400, 12, 128, 320, 16, 4),
     ('mist', None): Base('mist/mist_r18_voc07-train600_no-drop.py', 6000, 10, 320, 512, 24, 16),
-    ('mist', LITE0): Base('mist/mist_lite0_voc07-train600_no-drop.py', 6000, 10, 320, 512, 24, 16),
+    ('mist', LITE0): Base(
+        'mist/mist_lite0-context_voc07-train_no-drop.py', 4800, 8, 480, 768, 48, 48, one_view=True
+    ),
     ('mist', SCRATCH): Base('mist/mist_demo_no-drop.py', 2400, 12, 128, 320, 16, 4),
     ('cam', None): Base('wsol/cam/cam_resnet18_cub27.py', 6750, 10),
     ('cam', LITE0): Base('wsol/cam/cam_lite0_cub27.py', 6750, 10),
@@ -78,6 +84,11 @@ class Choices(NamedTuple):
     reasons: Sequence[str] = ()
     max_num: int | None = None
 
+    @property
+    def scale(self) -> int:
+        """The middle one of the scales."""
+        return self.scales[len(self.scales) // 2]
+
 
 def choose(
     images: Sequence[LabelledImage],
@@ -106,7 +117,7 @@ def choose(
     Example:
         >>> image = LabelledImage('a.jpg', Path('a.jpg'), ('owl',), size=(640, 480))
         >>> choose([image] * 300, LITE0)[3:6]
-        ((224, 272, 320, 368), 320, 24)
+        ((480,), 480, 48)
     """
     own = weights if weights in OWN_BASE else None
     if not detector:
@@ -138,9 +149,10 @@ def choose(
         reasons += [
             f'input of {scale} pixels (shorter side; the images have {short:.0f}): that of the '
             f'config {base.config}, as no boxes tell how large the objects are',
-            f'proposals from {min_side} pixels on: a cell of the features at the input',
+            f'proposals from {min_side} pixels on: {base.cell} at the input',
         ]
-    scales = tuple(round(part * scale / 16) * 16 for part in (0.7, 0.85, 1, 1.15))
+    parts = (1,) if base.one_view else (0.7, 0.85, 1, 1.15)
+    scales = tuple(round(part * scale / 16) * 16 for part in parts)
     if tiles > 1:
         reasons.append(
             f'whole images test at {tiles} x {scale} pixels, objects as large as in tiles'

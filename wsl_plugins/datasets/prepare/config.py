@@ -18,6 +18,7 @@ from wsl_plugins.datasets.prepare.templates import (
     EVALUATION_LABELS,
     HEAD,
     LOCALIZER,
+    SCALE,
     SCALES,
     STEPS,
     TEST_BOXES,
@@ -64,9 +65,10 @@ def config_text(
         epochs=choices.epochs,
     )
     if choices.method != 'cam':
-        tiles = choices.test_scale // choices.scales[2]
-        text += SCALES.substitute(
-            scales=list(choices.scales),
+        tiles = choices.test_scale // choices.scale
+        one_view = choices.base.one_view
+        text += (SCALE if one_view else SCALES).substitute(
+            scales=choices.scale if one_view else list(choices.scales),
             test_scale=choices.test_scale,
             min_side=choices.min_side,
             max_num=choices.max_num,
@@ -91,4 +93,4 @@ def config_text(
 
 def corloc_text(name: str, choices: Choices) -> str:
     """Text of the config that measures CorLoc; ``name`` is that of the detector's config."""
-    return CORLOC.substitute(name=name, scale=choices.scales[2])
+    return CORLOC.substitute(name=name, scale=choices.scale)

@@ -13,8 +13,7 @@ epochs = $epochs  # at least 2
 """)
 
 # assessment.md says why
-SCALES = Template("""\
-scales = $scales  # shorter sides of the images at the input, in training
+_PROPOSALS = """\
 test_scale = $test_scale
 # of the proposals: narrower and lower ones (pixels of the image files) are left out, then those of
 # lowest score
@@ -23,10 +22,22 @@ max_num = $max_num
 
 train_pipeline = _base_.train_pipeline
 train_pipeline[1].update(min_side=min_side, max_num=max_num)
-train_pipeline[2]['transforms'][0].update(scales=[(2000, side) for side in scales])
+"""
+_TEST = """\
 test_pipeline = _base_.test_pipeline
 test_pipeline[1].update(min_side=min_side, max_num=$test_num)
 test_pipeline[2]['transforms'][0].update(scale=(2000, test_scale))
+"""
+SCALE = Template(f"""\
+train_scale = $scales  # shorter side of the images at the input
+{_PROPOSALS}\
+train_pipeline[2]['transforms'][0].update(scale=(2000, train_scale))
+{_TEST}""")
+SCALES = Template(f"""\
+scales = $scales  # shorter sides of the images at the input, in training
+{_PROPOSALS}\
+train_pipeline[2]['transforms'][0].update(scales=[(2000, side) for side in scales])
+{_TEST}\
 tta_pipeline = test_pipeline[:2] + _base_.tta_pipeline[-1:]
 tta_pipeline[-1]['transforms'][0] = [
     dict(

@@ -21,6 +21,7 @@ COMMANDS = {
     'train and test': {
         'train': ('train.py', 'train a model from a config'),
         'test': ('test.py', 'test a checkpoint'),
+        'retrain': ('retrain.py', 'from pseudo boxes to a detector of mmdet, in stages'),
         'cache-features': ('cache_features.py', 'features of frozen layers, for faster training'),
         'infer': ('infer.py', "detections or heat maps of one's own images"),
         'visualize': ('visualize.py', 'ground truth, pseudo boxes and detections side by side'),
@@ -37,6 +38,10 @@ COMMANDS = {
         'proposal-stats': ('proposal_stats.py', 'number and recall of proposals'),
         'convert-wsol-metadata': ('convert_wsol_metadata.py', 'metadata of CUB, ImageNet, ...'),
         'pseudo-boxes': ('make_pseudo_boxes.py', 'boxes by DDT, from score maps or detections'),
+        'split-images': (
+            'split_images.py',
+            'images whose boxes a detector agrees with, and others',
+        ),
         'noisy-boxes': ('make_noisy_boxes.py', 'boxes of which a known share is wrong'),
     },
     'weights': {

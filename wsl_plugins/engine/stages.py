@@ -1,0 +1,198 @@
+"""Stages of work, each a command of ``tools/`` with a folder of its own: what is done, what is not.
+
+A stage's folder holds ``job.json`` (what it is made of, written first), what the command writes,
+and ``done.json`` (its result with its SHA-256, written last): a stage is complete or it is begun.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from wsl_plugins.config_names import find_config
+from wsl_plugins.engine.resuming import latest_complete_checkpoint
+from wsl_plugins.files import read_json
+from wsl_plugins.files.jobs import check_same_job
+from wsl_plugins.files.writing import write_json
+
+SCRIPTS = {
+    'train': 'train.py',
+    'test': 'test.py',
+    'pseudo-boxes': 'make_pseudo_boxes.py',
+    'split-images': 'split_images.py',
+}
+"""Tool of a stage to its script."""
+NAMED = re.compile(r'\{([\w-]+)\}')
+KEYS = {'name', 'tool', 'args', 'cfg_options'}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A command and where it writes.
+
+    Attributes:
+        name: Of the stage and its folder.
+        tool: One of :data:`SCRIPTS`.
+        args: Of the command, as on the command line, but for where it writes. ``{NAME}`` stands for
+            the result of an earlier stage: the last checkpoint of a ``train``, the predictions of a
+            ``test``, the file of ``pseudo-boxes``, the folder of ``split-images``.
+        folder: Where it writes.
+    """
+
+    name: str
+    tool: str
+    args: tuple[str, ...]
+    folder: Path
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the stages whose results it takes."""
+        return list(dict.fromkeys(name for arg in self.args for name in NAMED.findall(arg)))
+
+    @property
+    def result(self) -> Path | None:
+        """What it leaves for others; None if that is not there."""
+        if self.tool == 'train':
+            checkpoint, _ = latest_complete_checkpoint(self.folder)
+            return checkpoint and Path(checkpoint)
+        found = self.folder / {'test': 'predictions.pkl', 'pseudo-boxes': 'boxes.json'}.get(
+            self.tool, '.'
+        )
+        return found if found.exists() else None
+
+    def command(self, results: dict[str, str]) -> list[str]:
+        """Arguments of the script, with the results of other stages in their places."""
+        args = [NAMED.sub(lambda match: results[match[1]], arg) for arg in self.args]
+        own = str(self.folder)
+        if self.tool == 'train':
+            return [*args, '--work-dir', own, '--resume']
+        if self.tool == 'test':
+            return [*args, '--work-dir', own, '--out', str(self.folder / 'predictions.pkl')]
+        if self.tool == 'pseudo-boxes':
+            accuracy = str(self.folder / 'accuracy.json')
+            measured = any(arg in ('--eval-voc', '--eval-coco') for arg in args)
+            more = ['--accuracy', accuracy] if measured else []
+            return [*args, '--out', str(self.folder / 'boxes.json'), *more]
+        return [*args, '--out', own]
+
+    def job(self, digests: dict[str, str]) -> dict:
+        """What its result depends on: the command, the config's text, results of other stages."""
+        job = dict(tool=self.tool, args=list(self.args))
+        if self.tool != 'pseudo-boxes':
+            content = Config.fromfile(find_config(self.args[0])).to_dict()
+            text = json.dumps(content, sort_keys=True, default=str)
+            job['config'] = hashlib.sha256(text.encode()).hexdigest()
+        return job | {f'of {name}': digests[name] for name in self.inputs}
+
+    def begin(self, job: dict) -> None:
+        """Note what it is made of; a begun stage of something else is an error.
+
+        Raises:
+            ValueError: The folder is of another job.
+        """
+        path = self.folder / 'job.json'
+        if path.exists():
+            remedy = f'delete {self.folder}, or give the stage another name'
+            check_same_job(path, job, read_json(path), remedy)
+        else:
+            write_json(path, job)
+
+    def finish(self) -> None:
+        """Note that it is complete.
+
+        Raises:
+            ValueError: The command has left no result.
+        """
+        found = self.result
+        if found is None:
+            raise ValueError(f'{self.folder}: the stage {self.name} has left no result')
+        place = os.path.relpath(found, self.folder)
+        write_json(self.folder / 'done.json', dict(result=place, sha256=digest_of(found)))
+
+    def done(self) -> dict | None:
+        """Path of the result and its SHA-256, if the stage is complete.
+
+        Raises:
+            ValueError: The result is gone.
+        """
+        path = self.folder / 'done.json'
+        if not path.exists():
+            return None
+        done = read_json(path)
+        found = self.folder / done['result']
+        if not found.exists():
+            raise ValueError(f'{path}: {found} is gone; delete {self.folder}')
+        return dict(done, result=os.path.normpath(found))
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, or of the ``.json`` files in a folder but for those of the stage."""
+    names = sorted({*path.glob('*.json')} - {path / 'job.json', path / 'done.json'})
+    digest = hashlib.sha256()
+    for one in names if path.is_dir() else [path]:
+        with open(one, 'rb') as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def read_stages(config: str | os.PathLike, work_dir: str | None = None) -> tuple[list[Stage], list]:
+    """Stages of a config, and the names of those whose pictures are compared.
+
+    The config has ``stages``, a list of dicts with ``name``, ``tool``, ``args`` (list) and
+    ``cfg_options`` (dict, optional: dotted keys of ``--cfg-options``), ``work_dir`` (default:
+    work_dirs/CONFIG_NAME) and ``compare`` (optional: names of ``test`` stages).
+
+    Args:
+        config: A config of Python, JSON or YAML.
+        work_dir: In place of the config's.
+
+    Raises:
+        ValueError: The config is wrong: names the stage and the key.
+
+    Example:
+        >>> stages, compared = read_stages('projects/retraining/stages_voc07.py')
+        >>> stages[0].name, compared
+        ('teacher', ['teacher', 'retrained', 'semi'])
+    """
+    cfg = Config.fromfile(config)
+    folder = Path(work_dir or cfg.get('work_dir') or Path('work_dirs', Path(config).stem))
+    stages: list[Stage] = []
+    if not isinstance(cfg.get('stages'), Sequence) or not cfg.stages:
+        raise ValueError(f'{config}: needs stages, a list of dicts')
+    for number, item in enumerate(cfg.stages):
+        stages.append(_stage(dict(item), f'{config}: stages[{number}]', folder.absolute(), stages))
+    compared = list(cfg.get('compare') or [])
+    tests = [stage.name for stage in stages if stage.tool == 'test']
+    for name in compared:
+        if name not in tests:
+            raise ValueError(f'{config}: compare: {name!r} is no test stage; there are {tests}')
+    return stages, compared
+
+
+def _stage(item: dict, where: str, folder: Path, before: list[Stage]) -> Stage:
+    """A checked stage."""
+    unknown = item.keys() - KEYS
+    if unknown or not {'name', 'tool', 'args'} <= item.keys():
+        raise ValueError(f'{where}: needs name, tool and args, may have cfg_options, got {[*item]}')
+    name, tool = item['name'], item['tool']
+    names = [stage.name for stage in before]
+    if not re.fullmatch(r'[\w-]+', str(name)) or name in names:
+        raise ValueError(f'{where}: name must be of letters, digits, _ and -, once, got {name!r}')
+    if tool not in SCRIPTS:
+        raise ValueError(f'{where}: tool must be one of {[*SCRIPTS]}, got {tool!r}')
+    if not isinstance(item['args'], (list, tuple)) or not item['args']:
+        raise ValueError(f'{where}: args must be a list that begins with the config or command')
+    args = [str(arg) for arg in item['args']]
+    if options := item.get('cfg_options'):
+        args += ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
+    stage = Stage(name, tool, tuple(args), folder / name)
+    for other in stage.inputs:
+        if other not in names:
+            raise ValueError(f'{where}: {{{other}}} names no earlier stage; there are {names}')
+    return stage

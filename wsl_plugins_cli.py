@@ -40,7 +40,7 @@ COMMANDS = {
         'pseudo-boxes': ('make_pseudo_boxes.py', 'boxes by DDT, from score maps or detections'),
         'split-images': (
             'split_images.py',
-            'images whose boxes a detector agrees with, and others',
+            'images by how well a detector fits their boxes',
         ),
         'noisy-boxes': ('make_noisy_boxes.py', 'boxes of which a known share is wrong'),
     },

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,10 +162,13 @@ def read_stages(config: str | os.PathLike, work_dir: str | None = None) -> tuple
     cfg = Config.fromfile(config)
     folder = Path(work_dir or cfg.get('work_dir') or Path('work_dirs', Path(config).stem))
     stages: list[Stage] = []
-    if not isinstance(cfg.get('stages'), Sequence) or not cfg.stages:
+    if not isinstance(cfg.get('stages'), (list, tuple)) or not cfg.stages:
         raise ValueError(f'{config}: needs stages, a list of dicts')
     for number, item in enumerate(cfg.stages):
-        stages.append(_stage(dict(item), f'{config}: stages[{number}]', folder.absolute(), stages))
+        where = f'{config}: stages[{number}]'
+        if not isinstance(item, dict):
+            raise ValueError(f'{where}: must be a dict, got {item!r}')
+        stages.append(_stage(item, where, folder.absolute(), stages))
     compared = list(cfg.get('compare') or [])
     tests = [stage.name for stage in stages if stage.tool == 'test']
     for name in compared:
@@ -189,7 +191,10 @@ def _stage(item: dict, where: str, folder: Path, before: list[Stage]) -> Stage:
     if not isinstance(item['args'], (list, tuple)) or not item['args']:
         raise ValueError(f'{where}: args must be a list that begins with the config or command')
     args = [str(arg) for arg in item['args']]
-    if options := item.get('cfg_options'):
+    options = item.get('cfg_options') or {}
+    if not isinstance(options, dict):
+        raise ValueError(f'{where}: cfg_options must be a dict, got {options!r}')
+    if options:
         args += ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
     stage = Stage(name, tool, tuple(args), folder / name)
     for other in stage.inputs:

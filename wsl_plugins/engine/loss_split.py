@@ -68,7 +68,7 @@ def losses_of_images(model: nn.Module, settings: ConfigDict, seed: int = 0) -> I
             continue
         torch.manual_seed(seed)
         batch = model.data_preprocessor(pseudo_collate([dataset[number]]), True)
-        total = float(model.parse_losses(model.loss(**batch))[0])
+        total = float(model.parse_losses(model(**batch, mode='loss'))[0])
         if not math.isfinite(total):
             raise ValueError(f'{info["img_path"]}: the loss is {total}')
         yield info['img_id'], total

@@ -42,6 +42,8 @@ part = dict(
 labelled = dict(ann_file='pseudo_boxes/split/labelled.json', pipeline=sup_pipeline, **part)
 unlabelled = dict(ann_file='pseudo_boxes/split/unlabelled.json', pipeline=unsup_pipeline, **part)
 train_dataloader = dict(
+    # mmdet's GroupMultiSourceSampler waits for ever for a labelled image of a shape that has none
+    sampler=dict(type='MultiSourceSampler'),
     dataset=dict(
         datasets=[
             dict(_base_.labeled_dataset, **labelled),

@@ -312,4 +312,4 @@ def test_pictures_of_stages(stages, tmp_path):
     with pytest.raises(FileNotFoundError, match='second/predictions.pkl'):
         compare_stages(tests, out)
     with pytest.raises(ValueError, match='boxes: no run of tools/test.py'):
-        compare_stages(dict(tests, boxes=stages['boxes']), out)
+        compare_stages(dict(first=stages['first'], boxes=stages['boxes']), out)

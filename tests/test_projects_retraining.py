@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.models.roi_heads import RoIDropBBoxHead
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
@@ -91,10 +92,10 @@ def voc(tmp_path):
     pseudo.save(tmp_path / 'pseudo_boxes/voc07_trainval.json')
     (tmp_path / 'proposals').mkdir()
     proposals = dict(bboxes=np.float32([[0, 0, 60, 60], [60, 10, 128, 96], [9, 9, 62, 58]]))
-    for name, numbers in (('trainval', (0, 1, 4)), ('test', (2, 3))):
-        of_images = {f'JPEGImages/{number:06d}.jpg': proposals for number in numbers}
-        path = tmp_path / f'proposals/voc2007_{name}.pkl'
-        path.write_bytes(pickle.dumps(of_images))
+    of_images = {f'JPEGImages/{number:06d}.jpg': proposals for number in (0, 1, 4)}
+    (tmp_path / 'proposals/voc2007_trainval.pkl').write_bytes(pickle.dumps(of_images))
+    of_images = {f'{number:06d}': proposals['bboxes'] for number in (2, 3)}
+    ProposalFile.from_images(of_images).save(tmp_path / 'proposals/voc2007_test.npz')
     return tmp_path
 
 
@@ -158,3 +159,6 @@ def test_steps_without_any_box(config, name):
         losses = model.train_step(batch, wrapper)
         assert all(torch.isfinite(loss).all() for loss in losses.values()), losses
         assert all(torch.isfinite(p).all() for p in model.parameters())
+    sample = runner.val_dataloader.dataset[0]['data_samples']
+    assert sample.gt_instances.bboxes.tensor.tolist() == [[8, 8, 60, 60]]  # of the file's pixels
+    assert sample.gt_instances.labels.tolist() == [11]

@@ -10,11 +10,13 @@ train_dataloader = dict(
         **_base_.pseudo_boxes,
     )
 )
+objects = dict(type='LoadAnnotations', with_bbox=True)
+test_pipeline = [*_base_.test_pipeline[:-1], objects, _base_.test_pipeline[-1]]
 val_dataloader = dict(
     dataset=dict(
         _delete_=True,
-        proposal_file='proposals/voc2007_test.pkl',
-        pipeline={{_base_.test_pipeline}},
+        proposal_file='proposals/voc2007_test.npz',
+        pipeline=test_pipeline,
         **_base_.voc_objects,
     )
 )

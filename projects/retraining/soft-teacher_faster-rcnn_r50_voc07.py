@@ -49,11 +49,11 @@ train_dataloader = dict(
             dict(_base_.labeled_dataset, **labelled),
             dict(_base_.unlabeled_dataset, **unlabelled),
         ]
-    )
+    ),
 )
-val_dataloader = dict(
-    dataset=dict(_delete_=True, pipeline={{_base_.test_pipeline}}, **_base_.voc_objects)
-)
+objects = dict(type='LoadAnnotations', with_bbox=True)
+test_pipeline = [*_base_.test_pipeline[:-1], objects, _base_.test_pipeline[-1]]
+val_dataloader = dict(dataset=dict(_delete_=True, pipeline=test_pipeline, **_base_.voc_objects))
 test_dataloader = val_dataloader
 val_evaluator = dict(_delete_=True, **_base_.voc_metric)
 test_evaluator = val_evaluator

@@ -12,7 +12,7 @@ pseudo_boxes = dict(
     metainfo=dict(classes=classes),
 )
 voc_objects = dict(
-    type='VOCDataset',
+    type='wsl_plugins.WSODVOCDataset',
     data_root=voc_root,
     ann_file='VOC2007/ImageSets/Main/test.txt',
     data_prefix=dict(sub_data_root='VOC2007/'),

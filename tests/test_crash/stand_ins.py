@@ -56,7 +56,7 @@ def train(folder: Path, text: str) -> None:
             file.flush()
             time.sleep(MOMENT)
         with zipfile.ZipFile(path, 'w') as archive:
-            archive.writestr('text', f'{text} {epoch}')
+            archive.writestr(zipfile.ZipInfo('text'), f'{text} {epoch}')
         note.write_text(str(path))
 
 
@@ -78,7 +78,7 @@ def main() -> None:
         for name in ('losses', 'labelled', 'unlabelled'):
             write(out / f'{name}.json', f'"{name} {text}"')
     else:
-        write(out, text)
+        write(out, f'"{text}"')
 
 
 if __name__ == '__main__':

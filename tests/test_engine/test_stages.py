@@ -12,8 +12,11 @@ FIRST = dict(name='a', tool='test', args=['model.py', 'teacher.pth'])
 
 
 @pytest.fixture
-def read(tmp_path):
+def read(tmp_path, monkeypatch):
     """Function: stages of a config with these entries."""
+
+    (tmp_path / 'model.py').write_text('x = 1\n')
+    monkeypatch.chdir(tmp_path)
 
     def from_entries(**entries):
         path = tmp_path / 'stages.json'
@@ -24,7 +27,8 @@ def read(tmp_path):
 
 
 @pytest.mark.parametrize('name', ['voc07', 'demo'])
-def test_the_projects(name):
+def test_the_projects(name, monkeypatch):
+    monkeypatch.chdir(PROJECT.parents[1])
     stages, compared = read_stages(PROJECT / f'stages_{name}.py')
     results = {stage.name: f'/result of {stage.name}' for stage in stages}
     commands = {stage.name: stage.command(results) for stage in stages}
@@ -37,7 +41,6 @@ def test_the_projects(name):
 
 
 def test_inputs_and_jobs(read, tmp_path):
-    (tmp_path / 'model.py').write_text('x = 1\n')
     second = dict(name='b', tool='train', args=[str(tmp_path / 'model.py')])
     second['cfg_options'] = {'load_from': '{a}', 'train_cfg.max_epochs': 2}
     _, stage = read(stages=[FIRST, second])[0]
@@ -83,9 +86,25 @@ def test_a_result_that_is_gone_and_a_folder_that_moved(read, tmp_path):
         (dict(stages=[dict(FIRST, args='x')]), 'args must be a list'),
         (dict(stages=[dict(FIRST, args=['{b}'])]), r'\{b\} names no earlier stage; there are \[\]'),
         (dict(stages=[dict(FIRST, cfg_options=['x'])]), r'cfg_options must be a dict, got'),
+        (dict(stages=[dict(FIRST, args=['broken.py'])]), 'broken.py: .*Error: '),
         (dict(stages=[FIRST], compare=['b']), "compare: 'b' is no test stage; there are"),
     ],
 )
 def test_what_is_wrong_is_told(read, entries, message):
+    Path('broken.py').write_text('x = [\n')
     with pytest.raises(ValueError, match=message):
         read(**entries)
+
+
+def test_a_config_that_is_not_there(read):
+    with pytest.raises(FileNotFoundError, match=r'gone\.py'):
+        read(stages=[FIRST, dict(FIRST, name='b', args=['gone.py'])])
+
+
+def test_half_a_split_is_no_result(read):
+    ((stage,), _) = read(stages=[dict(FIRST, tool='split-images')])
+    stage.folder.mkdir(parents=True)
+    (stage.folder / 'labelled.json').write_text('{}')
+    assert stage.result is None
+    (stage.folder / 'unlabelled.json').write_text('{}')
+    assert stage.result == stage.folder

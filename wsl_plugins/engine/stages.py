@@ -9,6 +9,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mmengine.config import Config
@@ -26,6 +27,12 @@ SCRIPTS = {
     'split-images': 'split_images.py',
 }
 """Tool of a stage to its script."""
+LAST_FILES = {
+    'test': 'predictions.pkl',
+    'pseudo-boxes': 'boxes.json',
+    'split-images': 'unlabelled.json',
+}
+"""Tool to the file that it writes last; a ``train`` has checkpoints."""
 NAMED = re.compile(r'\{([\w-]+)\}')
 KEYS = {'name', 'tool', 'args', 'cfg_options'}
 
@@ -59,10 +66,10 @@ class Stage:
         if self.tool == 'train':
             checkpoint, _ = latest_complete_checkpoint(self.folder)
             return checkpoint and Path(checkpoint)
-        found = self.folder / {'test': 'predictions.pkl', 'pseudo-boxes': 'boxes.json'}.get(
-            self.tool, '.'
-        )
-        return found if found.exists() else None
+        last = self.folder / LAST_FILES[self.tool]
+        if not last.exists():
+            return None
+        return self.folder if self.tool == 'split-images' else last
 
     def command(self, results: dict[str, str]) -> list[str]:
         """Arguments of the script, with the results of other stages in their places."""
@@ -83,10 +90,19 @@ class Stage:
         """What its result depends on: the command, the config's text, results of other stages."""
         job = dict(tool=self.tool, args=list(self.args))
         if self.tool != 'pseudo-boxes':
-            content = Config.fromfile(find_config(self.args[0])).to_dict()
-            text = json.dumps(content, sort_keys=True, default=str)
-            job['config'] = hashlib.sha256(text.encode()).hexdigest()
+            job['config'] = self.config_digest
         return job | {f'of {name}': digests[name] for name in self.inputs}
+
+    @cached_property
+    def config_digest(self) -> str:
+        """SHA-256 of the content of the command's config.
+
+        Raises:
+            FileNotFoundError: There is no such config.
+            ValueError: It cannot be read.
+        """
+        text = json.dumps(_read(self.args[0]).to_dict(), sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def begin(self, job: dict) -> None:
         """Note what it is made of; a begun stage of something else is an error.
@@ -152,14 +168,15 @@ def read_stages(config: str | os.PathLike, work_dir: str | None = None) -> tuple
         work_dir: In place of the config's.
 
     Raises:
-        ValueError: The config is wrong: names the stage and the key.
+        FileNotFoundError: There is no such config, or a stage's.
+        ValueError: The config is wrong: names the stage and the key; or a stage's cannot be read.
 
     Example:
         >>> stages, compared = read_stages('projects/retraining/stages_voc07.py')
         >>> stages[0].name, compared
         ('teacher', ['teacher', 'retrained', 'semi'])
     """
-    cfg = Config.fromfile(config)
+    cfg = _read(config)
     folder = Path(work_dir or cfg.get('work_dir') or Path('work_dirs', Path(config).stem))
     stages: list[Stage] = []
     if not isinstance(cfg.get('stages'), (list, tuple)) or not cfg.stages:
@@ -170,11 +187,24 @@ def read_stages(config: str | os.PathLike, work_dir: str | None = None) -> tuple
             raise ValueError(f'{where}: must be a dict, got {item!r}')
         stages.append(_stage(item, where, folder.absolute(), stages))
     compared = list(cfg.get('compare') or [])
+    for stage in stages:  # an error now, not after a day of training
+        if stage.tool != 'pseudo-boxes':
+            _ = stage.config_digest
     tests = [stage.name for stage in stages if stage.tool == 'test']
     for name in compared:
         if name not in tests:
             raise ValueError(f'{config}: compare: {name!r} is no test stage; there are {tests}')
     return stages, compared
+
+
+def _read(config: str | os.PathLike) -> Config:
+    """A config, which is code and may raise whatever it likes."""
+    path = find_config(config)
+    try:
+        return Config.fromfile(path)
+    except Exception as error:
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'{path}: {type(error).__name__}: {reason[:500]}') from error
 
 
 def _stage(item: dict, where: str, folder: Path, before: list[Stage]) -> Stage:

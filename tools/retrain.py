@@ -20,7 +20,8 @@ from pathlib import Path
 from terminaltables import AsciiTable
 
 import wsl_plugins.engine.quiet_imports  # noqa: F401  (first: the hosts print when imported)
-from wsl_plugins.engine.stages import SCRIPTS, Stage, read_stages
+from wsl_plugins.engine.stage_config import read_stages
+from wsl_plugins.engine.stages import SCRIPTS, Stage
 from wsl_plugins.files.locks import lock_folder
 from wsl_plugins.files.writing import write_json
 from wsl_plugins.visualization.report import write_report

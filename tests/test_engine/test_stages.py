@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wsl_plugins.engine.stages import read_stages
+from wsl_plugins.engine.stage_config import read_stages
 
 PROJECT = Path(__file__).parents[2] / 'projects/retraining'
 FIRST = dict(name='a', tool='test', args=['model.py', 'teacher.pth'])

@@ -13,6 +13,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.structures import InstanceData
 
 from wsl_plugins.engine.loss_split import labelled_dataset, losses_of_images, smallest
+from wsl_plugins.models.detectors import LabelFilteredSoftTeacher
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
 FOLDER = Path(__file__).parents[2] / 'projects/retraining'
@@ -52,6 +53,7 @@ def semi(data):
     cfg = Config.fromfile(FOLDER / 'soft-teacher_faster-rcnn_r18_demo.py')
     cfg.merge_from_dict(dict(model=dict(detector=SMALL)))
     model = MODELS.build(cfg.model)
+    assert type(model) is LabelFilteredSoftTeacher
     model.init_weights()
     parts = cfg.train_dataloader.dataset.datasets
     for part in parts:

@@ -57,8 +57,8 @@ class PseudoBoxNMS(BaseTransform):
 class ImageLabelsOfInstances(BaseTransform):
     """``image_labels`` (C,) int64 of 0 and 1: the classes of the ``instances`` of an image.
 
-    For :class:`LabelFilteredSoftTeacher`, in front of ``LoadEmptyAnnotations``: of the file of
-    annotations nothing but its classes is used.
+    For :class:`LabelFilteredSoftTeacher`, in front of ``LoadEmptyAnnotations``: of the images that
+    SoS-WSOD (Sui et al., CVPR 2022) takes as unlabelled nothing but the classes is used.
 
     Args:
         num_classes: C.

@@ -39,6 +39,13 @@ def test_as_a_loop_and_no_class_is_lost(seed, kind):
     assert len(found['gt_ignore_flags']) == len(kept)
 
 
+def test_boxes_far_from_the_corner():
+    """Of images of any size; two classes in the same place stay two."""
+    boxes = np.float32([[2e6, 2e6, 2e6 + 8, 2e6 + 8]] * 3)
+    results = dict(gt_bboxes=boxes, gt_bboxes_labels=np.array([19, 0, 19]))
+    assert PseudoBoxNMS()(results)['gt_bboxes_labels'].tolist() == [19, 0]
+
+
 def test_no_box():
     results = dict(gt_bboxes=np.zeros((0, 4), np.float32), gt_bboxes_labels=np.zeros(0, int))
     assert PseudoBoxNMS()(results)['gt_bboxes'].shape == (0, 4)

@@ -1,6 +1,8 @@
 """SoftTeacher held to image labels, and the split of images that it starts from."""
 
 import math
+import signal
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -9,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.registry import DATA_SAMPLERS, DATASETS, MODELS, init_default_scope
 from mmengine.structures import InstanceData
 
 from wsl_plugins.engine.loss_split import labelled_dataset, losses_of_images, smallest
@@ -100,6 +102,28 @@ def test_losses_are_finite(semi, labels):
     assert torch.isfinite(total) and all(map(math.isfinite, map(float, parts.values()))), parts
     total.backward()
     assert all(p.grad is None for p in model.teacher.parameters())
+
+
+def test_batches_of_images_of_two_shapes(data):
+    """No labelled image is wide, and many of the others are: batches come all the same.
+
+    ``GroupMultiSourceSampler``, which mmdet's config has, looks for one for ever.
+    """
+    cfg = Config.fromfile(FOLDER / 'soft-teacher_faster-rcnn_r50_voc07.py')
+    parts = cfg.train_dataloader.dataset.datasets
+    for part, images in zip(parts, ([0], [1, 3]), strict=True):
+        part.update(data_root=f'{data}/', ann_file='boxes.json', filter_cfg=None, indices=images)
+        part.metainfo.classes = ('ring', 'star', 'cross', 'checker', 'wedge')
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    sampler = dict(cfg.train_dataloader.sampler, dataset=dataset, seed=0)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.alarm(60)
+    try:
+        drawn = list(islice(DATA_SAMPLERS.build(sampler), 50))
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert drawn[::5] == [0] * 10 and set(drawn) == {0, 1, 2}
 
 
 def test_images_without_labels_are_an_error(semi):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from torchvision.ops import batched_nms
+from torchvision.ops import nms
 
 from wsl_plugins.registry import TRANSFORMS
 
@@ -43,7 +43,11 @@ class PseudoBoxNMS(BaseTransform):
         boxes = torch.as_tensor(boxes, dtype=torch.float32)
         labels = torch.as_tensor(results['gt_bboxes_labels'])
         first = -torch.arange(len(boxes), dtype=torch.float32)
-        kept = batched_nms(boxes, first, labels, self.iou_thr).sort().values.numpy()
+        kept = []
+        for label in labels.unique():  # torchvision's batched_nms shifts boxes, and rounds them
+            own = (labels == label).nonzero()[:, 0]
+            kept += own[nms(boxes[own], first[own], self.iou_thr)].tolist()
+        kept = np.array(sorted(kept), np.int64)
         for key in self.keys:
             if key in results:
                 results[key] = results[key][kept]

@@ -21,6 +21,7 @@ COMMANDS = {
     'train and test': {
         'train': ('train.py', 'train a model from a config'),
         'test': ('test.py', 'test a checkpoint'),
+        'retrain': ('retrain.py', 'from pseudo boxes to a detector of mmdet, in stages'),
         'cache-features': ('cache_features.py', 'features of frozen layers, for faster training'),
         'infer': ('infer.py', "detections or heat maps of one's own images"),
         'export': ('export.py', 'a trained model as an ONNX file'),
@@ -40,6 +41,10 @@ COMMANDS = {
         'pseudo-boxes': ('make_pseudo_boxes.py', 'boxes by DDT, from score maps or detections'),
         'convert-boxes': ('convert_boxes.py', 'boxes to and from annotation tools'),
         'doubtful': ('rank_images.py', 'which images a person should look at first'),
+        'split-images': (
+            'split_images.py',
+            'images by how well a detector fits their boxes',
+        ),
         'noisy-boxes': ('make_noisy_boxes.py', 'boxes of which a known share is wrong'),
     },
     'weights': {

@@ -18,6 +18,7 @@ from wsl_plugins.files.formats.detection_files import (
 )
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
+from wsl_plugins.files.writing import write_json
 from wsl_plugins.proposals.ground_truth import Objects, coco_objects, voc_objects
 from wsl_plugins.pseudo_boxes.accuracy import box_accuracy
 from wsl_plugins.pseudo_boxes.extract import from_config, from_torchvision
@@ -117,6 +118,8 @@ def known_objects(args: argparse.Namespace) -> dict[str, Objects] | None:
     """Objects that boxes are compared with, if any are named."""
     if args.eval_split and not args.eval_voc:
         raise ValueError('--eval-split needs --eval-voc')
+    if args.accuracy and not (args.eval_voc or args.eval_coco):
+        raise ValueError('--accuracy needs --eval-voc or --eval-coco')
     if args.eval_voc and args.eval_coco:
         raise ValueError('--eval-voc and --eval-coco exclude each other')
     if args.eval_voc:
@@ -151,6 +154,9 @@ def make(args: argparse.Namespace) -> PseudoBoxFile | None:
     if metadata:
         result.info['split'] = args.split
     accuracy = objects and box_accuracy(result, objects)
+    if accuracy and args.accuracy:
+        shares = dict(precision=accuracy.precision, recall=accuracy.recall)
+        write_json(args.accuracy, accuracy._asdict() | shares)
     result.save(args.out)
     if accuracy:
         print(

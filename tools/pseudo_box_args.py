@@ -110,6 +110,7 @@ def _add_detections(parser: argparse.ArgumentParser) -> None:
     truth.add_argument('--eval-voc', metavar='DIR', help='objects of VOC, e.g. VOCdevkit/VOC2007')
     truth.add_argument('--eval-split', metavar='NAME', help='its list; default: trainval')
     truth.add_argument('--eval-coco', metavar='ANN.json', help='objects of COCO annotations')
+    truth.add_argument('--accuracy', metavar='FILE.json', help='write them into this file, too')
     parser.add_argument('--ann', metavar='FILE', help='COCO annotations of the images of a .json')
     parser.add_argument(
         '--data-root', metavar='DIR', help='folder that the ids of the images of a .pkl start from'

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from optuna.trial import TrialState
 
+from wsl_plugins.files.locks import JournalLock
 from wsl_plugins.search import Study
-from wsl_plugins.search.locks import JournalLock
 from wsl_plugins.search.runs import read_test_metrics, training_result
 
 TRIALS = 5

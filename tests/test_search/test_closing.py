@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
+from wsl_plugins.files.locks import take_lock
 from wsl_plugins.search import Study, analyse_test, close_search, evaluate_once
-from wsl_plugins.search.locks import take_lock
 from wsl_plugins.search.report import read_scores
 
 FAKE = Path(__file__).parent / 'fake_tools'

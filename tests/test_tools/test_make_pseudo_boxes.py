@@ -248,8 +248,10 @@ def test_detections(data, tmp_path, run, error):
     )
     (tmp_path / 'truth.json').write_text(json.dumps(truth))
     args = [*args, '--select', 'adaptive', '--ratio', 0.9, '--eval-coco', tmp_path / 'truth.json']
-    done = run('detections', tmp_path / 'r.pkl', *args)
+    done = run('detections', tmp_path / 'r.pkl', *args, '--accuracy', tmp_path / 'of.json')
     assert done.returncode == 0, done.stderr
+    expected = dict(boxes=1, right=1, objects=2, precision=1.0, recall=0.5)
+    assert json.loads((tmp_path / 'of.json').read_text()) == expected
     assert 'IoU 0.5: precision 100.0% (1 of 1 boxes), recall 50.0% (of 2 objects)' in done.stdout
     select = dict(name='adaptive', ratio=0.9, nms_iou_thr=0.3, inside=0.85)
     assert PseudoBoxFile.load(tmp_path / 'b.json').info['select'] == select
@@ -257,6 +259,8 @@ def test_detections(data, tmp_path, run, error):
     assert "top is no option of the selection 'adaptive'" in wrong
     wrong = error('detections', tmp_path / 'r.pkl', *args, '--eval-split', 'val')
     assert '--eval-split needs --eval-voc' in wrong
+    wrong = error('detections', tmp_path / 'r.pkl', *args[:4], '--accuracy', tmp_path / 'x.json')
+    assert '--accuracy needs --eval-voc or --eval-coco' in wrong
     assert 'need either --ann or --metadata-root' in error(
         'detections', tmp_path / 'r.json', '--out', tmp_path / 'c.json'
     )

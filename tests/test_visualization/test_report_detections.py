@@ -22,6 +22,7 @@ from wsl_plugins.visualization.report.detections import (
     error_mode_table,
     guess_table,
 )
+from wsl_plugins.visualization.report.stages import compare_stages, stage_table
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'report.py'
 SPEC = importlib.util.spec_from_file_location('report_tool', TOOL)
@@ -256,3 +257,59 @@ def test_prepared_data(files):
     shown = '\n'.join(notes)
     assert 'assessment.json: no assessment of tools/prepare_dataset.py' in shown
     assert 'error modes, best and worst images: ' in shown
+
+
+@pytest.fixture
+def stages(files):
+    """Folders of two test stages, of a training and of pseudo boxes."""
+    folder, results, config = files
+    worse = dict(FOUND, **{'b.jpg': [(0, 0.5, (50, 30, 60, 40))]})
+    better = dict(FOUND, **{'c.jpg': [(0, 0.6, (5, 5, 15, 15))]}, **{'d.jpg': FOUND['d.jpg']})
+    better['b.jpg'] = worse['b.jpg']
+    places = {}
+    for name, found, score in (('first', FOUND, 0.5), ('second', better, 0.75)):
+        run = folder / 'stages' / name / '20260102_030405'
+        (run / 'vis_data').mkdir(parents=True)
+        (run / '20260102_030405.json').write_text(f'{{"pascal_voc/mAP": {score}}}')
+        shutil.copy(config, run / 'vis_data/config.py')
+        shutil.move(write_results(folder, found), run.parent / 'predictions.pkl')
+        places[name] = run.parent
+    run = folder / 'stages/training/20260102_030405/vis_data'
+    run.mkdir(parents=True)
+    lines = [dict(loss=1.0, iter=2, step=2), {'teacher/pascal_voc/mAP': 0.25, 'step': 2}]
+    (run / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    places['training'] = folder / 'stages/training'
+    places['boxes'] = folder / 'stages/boxes'
+    places['boxes'].mkdir()
+    accuracy = dict(boxes=8, right=6, objects=12, precision=0.75, recall=0.5)
+    (places['boxes'] / 'accuracy.json').write_text(json.dumps(accuracy))
+    return places
+
+
+def test_table_of_stages(stages):
+    head, rows = stage_table(stages)
+    assert head == ['stage', 'mAP', 'boxes', 'precision', 'recall']
+    assert rows == [
+        ['first', '50.0', '', '', ''],
+        ['second', '75.0', '', '', ''],
+        ['training', '25.0', '', '', ''],
+        ['boxes', '', '8', '75.0', '50.0'],
+    ]
+    empty = stages['first'].parent / 'empty'
+    empty.mkdir()
+    assert stage_table(dict(empty=empty)) == (['stage'], [['empty']])
+
+
+def test_pictures_of_stages(stages, tmp_path):
+    """The image that gained most and the one that lost most come first."""
+    tests = {name: stages[name] for name in ('first', 'second')}
+    out = tmp_path / 'compared'
+    assert compare_stages(tests, out, num=2) == 2
+    assert sorted(path.name for path in out.iterdir()) == ['b.jpg', 'c.jpg']
+    assert Image.open(out / 'b.jpg').size == (3 * (360 + 4), 240 + 28)  # 60 x 40, six times
+    assert compare_stages(tests, out, num=12) == 4
+    (stages['second'] / 'predictions.pkl').unlink()
+    with pytest.raises(FileNotFoundError, match='second/predictions.pkl'):
+        compare_stages(tests, out)
+    with pytest.raises(ValueError, match='boxes: no run of tools/test.py'):
+        compare_stages(dict(first=stages['first'], boxes=stages['boxes']), out)

@@ -6,9 +6,9 @@ from typing import IO, Any
 from optuna.trial import TrialState
 
 from wsl_plugins.files import read_json
+from wsl_plugins.files.locks import lock_folder, take_lock
 from wsl_plugins.files.writing import write_json
 
-from .locks import lock_folder, take_lock
 from .overrides import override
 from .protocol import read_config, write_config
 from .runs import Script, training_result

@@ -13,9 +13,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from wsl_plugins.files import read_json
+from wsl_plugins.files.locks import JournalLock, take_lock
 from wsl_plugins.files.writing import write_json
 
-from .locks import JournalLock, take_lock
 from .parameters import Parameter
 from .protocol import config_text, write_config
 from .runs import last_checkpoint

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from wsl_plugins.files import read_json
+from wsl_plugins.files.locks import lock_folder
 from wsl_plugins.files.writing import write_json
 
-from .locks import lock_folder
 from .protocol import evaluation_config, read_config, write_config
 from .report import kendall_tau, write_scores
 from .runs import Script, command, read_test_metrics, run_logged

@@ -25,4 +25,4 @@ def stack_image_labels(data_samples: SampleList, num_classes: int) -> Tensor:
                 f"({num_classes},): use a wsl_plugins data set with 'wsl_plugins.PackWSODInputs' "
                 'and set roi_head.num_classes to its number of classes'
             )
-    return torch.stack([sample.image_labels for sample in data_samples])
+    return torch.stack([torch.as_tensor(sample.image_labels) for sample in data_samples])

@@ -78,11 +78,9 @@ def detection_panels(
             draw_pred='pred_instances' in content,
             pred_score_thr=threshold,
         )
-        panel = np.concatenate([_title(title, image.shape[1]), visualizer.get_image()])
-        drawn.append(_with_gap(panel))
+        drawn.append(titled(title, visualizer.get_image()))
     if maps is not None:
-        panel = np.concatenate([_title('segmentation', image.shape[1]), _overlay(image, maps)])
-        drawn.insert(1, _with_gap(panel))
+        drawn.insert(1, titled('segmentation', _overlay(image, maps)))
     return np.concatenate(drawn, axis=1)
 
 
@@ -97,7 +95,9 @@ def _overlay(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
     return mixed.clip(0, 255).astype(np.uint8)
 
 
-def _with_gap(panel: np.ndarray) -> np.ndarray:
+def titled(text: str, image: np.ndarray) -> np.ndarray:
+    """(H + 28, W + 4, 3) uint8: an image (H, W, 3) with a title above and a gap to its right."""
+    panel = np.concatenate([_title(text, image.shape[1]), image])
     return np.pad(panel, ((0, 0), (0, _GAP), (0, 0)), constant_values=255)
 
 

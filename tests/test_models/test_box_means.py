@@ -123,6 +123,26 @@ def test_extractor():
         assert extractor((maps,), rois[:0]).shape == (0, 6, size, size)
 
 
+def test_several_maps():
+    """Boxes of all maps come first, then their frames."""
+    maps, rois = (torch.rand(2, 3, 14, 18), torch.rand(2, 5, 7, 9)), some_rois()
+    got = ContextRoIExtractor(stride=[8, STRIDE], ratio=RATIO)(maps, rois)
+    fine, coarse = (
+        box_and_frame_means(m, rois, 1 / s, RATIO) for m, s in zip(maps, (8, STRIDE), strict=True)
+    )
+    wanted = torch.cat([fine[:, :3], coarse[:, :5], fine[:, 3:], coarse[:, 5:]], dim=1)
+    assert torch.equal(got, wanted)
+
+
+def test_offset():
+    """A map half a cell below and to the right has its values for boxes that lie there, too."""
+    maps, rois = torch.rand(2, 3, 7, 9), some_rois()[:30]
+    moved = rois + torch.tensor([0, STRIDE / 2, STRIDE / 2, STRIDE / 2, STRIDE / 2])
+    got = ContextRoIExtractor(stride=STRIDE, ratio=RATIO, offset=0.5)((maps,), moved)
+    wanted = ContextRoIExtractor(stride=STRIDE, ratio=RATIO)((maps,), rois)
+    torch.testing.assert_close(got, wanted)
+
+
 def test_mean_of_cells_is_that_of_the_box():
     maps, rois = torch.rand(2, 3, 7, 9), some_rois()
     whole, cells = (box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, size) for size in (1, 5))
@@ -139,7 +159,14 @@ def test_drop_layers_leave_the_frame(layer):
 
 
 @pytest.mark.parametrize(
-    'options', [dict(stride=0), dict(ratio=1), dict(ratio=float('inf')), dict(output_size=0)]
+    'options',
+    [
+        dict(stride=0),
+        dict(ratio=1),
+        dict(ratio=float('inf')),
+        dict(output_size=0),
+        dict(stride=[8, 0]),
+    ],
 )
 def test_refuses(options):
     with pytest.raises(ValueError, match=f'{next(iter(options))} must be above'):

@@ -45,5 +45,8 @@ def test_parts_by_themselves():
     maps = torch.tensor([3.0, 4, 0, 5])[None, :, None, None]
     got = NormalizedAvgPool(scale=10.0, groups=2)(maps)
     torch.testing.assert_close(got, torch.tensor([[6.0, 8, 0, 10]]))
+    got = NormalizedAvgPool(scale=10.0, groups=[1, 3])(maps)
+    torch.testing.assert_close(got[0, 1:], 10 * maps[0, 1:, 0, 0] / math.sqrt(41))
+    assert got[0, 0] == 10
     with pytest.raises(ValueError, match='groups must be at least 1, got 0'):
         NormalizedAvgPool(scale=1.0, groups=0)

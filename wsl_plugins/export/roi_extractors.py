@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from wsl_plugins import ops
 from wsl_plugins.export.graph import ExportError
-from wsl_plugins.models.layers.box_means import box_and_frame_means
 from wsl_plugins.models.roi_heads import ContextRoIExtractor
 
 import mmcv.ops
@@ -65,7 +64,8 @@ class ExtractorInExport(nn.Module):
         if not torch.onnx.is_in_onnx_export():
             return self.extractor(feats, rois)
         if isinstance(self.extractor, ContextRoIExtractor):
-            return self.means(feats[0], rois)
+            # sums in float64: runtimes add up in the type of the map, torch in a wider one
+            return self.extractor(tuple(feat.double() for feat in feats), rois.double()).float()
         layers = self.extractor.roi_layers
         if len(feats) == 1:
             return pool(layers[0], feats[0], rois)
@@ -76,12 +76,3 @@ class ExtractorInExport(nn.Module):
             for layer, feat, place in zip(layers, feats, places, strict=True)
         ]
         return torch.cat(parts)[torch.cat(places).argsort()]
-
-    def means(self, maps: Tensor, rois: Tensor) -> Tensor:
-        """Of boxes and frames, (R, 2C, h, w).
-
-        Sums are float64: runtimes add up in the type of the map, torch in a wider one.
-        """
-        own = self.extractor
-        options = (1 / own.stride, own.ratio, own.output_size)
-        return box_and_frame_means(maps.double(), rois.double(), *options).float()

@@ -11,7 +11,8 @@ resize = dict(
     transforms=[dict(type='Resize', scale=(2000, 480), keep_ratio=True)],
 )
 pack = dict(type='wsl_plugins.PackWSODInputs')
-train_pipeline = [load[0], dict(load[1], num_sample=256), resize, pack]
+# the best of the default recipe; a file without scores: max_num=None, num_sample=256
+train_pipeline = [load[0], dict(load[1], max_num=200), resize, pack]
 test_pipeline = [*load, resize, dict(type='LoadAnnotations', with_bbox=True), pack]
 tta_pipeline = None
 # one image at a time: padding would count as surroundings

@@ -52,7 +52,7 @@ BASES = {
     ('oicr', SCRATCH): Base('oicr/oicr_demo.py', 2400, 12, 128, 320, 16, 4),
     ('mist', None): Base('mist/mist_r18_voc07-train600_no-drop.py', 6000, 10, 320, 512, 24, 16),
     ('mist', LITE0): Base(
-        'mist/mist_lite0-context_voc07-train_no-drop.py', 4800, 8, 480, 768, 48, 48, one_view=True
+        'mist/mist_lite0-levels_voc07-train_no-drop.py', 4800, 4, 480, 768, 24, 24, one_view=True
     ),
     ('mist', SCRATCH): Base('mist/mist_demo_no-drop.py', 2400, 12, 128, 320, 16, 4),
     ('cam', None): Base('wsol/cam/cam_resnet18_cub27.py', 6750, 10),

@@ -91,7 +91,7 @@ def cells_of(boxes: Tensor, size: int) -> Tensor:
 
 
 def box_and_frame_means(
-    maps: Tensor, rois: Tensor, scale: float, ratio: float, size: int = 1
+    maps: Tensor, rois: Tensor, scale: float, ratio: float, size: int = 1, offset: float = 0.0
 ) -> Tensor:
     """Means over the cells of boxes and over the frames around them.
 
@@ -105,6 +105,7 @@ def box_and_frame_means(
         scale: cells of the map per pixel; cell i reaches from i / scale to (i + 1) / scale.
         ratio: above 1.
         size: rows and columns of equal cells into which a box is divided. Default 1.
+        offset: cells by which the map lies below and to the right of that. Default 0.
 
     Returns:
         (R, 2C, size, size), float32 (float64 for float64 maps): means of the cells of the box, then
@@ -120,7 +121,7 @@ def box_and_frame_means(
     middles = maps.mean(dim=(2, 3), keepdim=True)  # sums of small numbers are more exact
     integral = integral_image(maps - middles)
     height, width = maps.shape[2:]
-    images, boxes = rois[:, 0].long(), rois[:, 1:].to(integral.dtype) * scale
+    images, boxes = rois[:, 0].long(), rois[:, 1:].to(integral.dtype) * scale - offset
     inner = clip_to_cells(boxes, height, width)
     middle, half = (inner[:, :2] + inner[:, 2:]) / 2, (inner[:, 2:] - inner[:, :2]) / 2 * ratio
     outer = clip_to_cells(torch.cat([middle - half, middle + half], dim=1), height, width)

@@ -1,5 +1,8 @@
 """RoI extractor: means over each box and over its surroundings."""
 
+from collections.abc import Sequence
+
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
@@ -9,7 +12,7 @@ from wsl_plugins.registry import MODELS
 
 @MODELS.register_module()
 class ContextRoIExtractor(BaseModule):
-    """Mean of a feature map over each box, and over the frame around it.
+    """Mean of feature maps over each box, and over the frame around it.
 
     The context of ContextLocNet (Kantorov et al., ECCV 2016, arxiv.org/abs/1609.04331), whose frame
     is the box enlarged 1.8 times without the box, on means in place of 7 x 7 pooled cells. Exact to
@@ -26,10 +29,17 @@ class ContextRoIExtractor(BaseModule):
     images that are padded in a batch have their padding in frames, so one image at a time is best
     (``accumulative_counts`` of the optimiser's wrapper makes steps of several).
 
+    Of several maps, such as those of several levels of a network, come the means of a box over all
+    of them, then those of its frame. Fine levels see small objects, coarse ones large ones.
+
     Args:
-        stride: pixels of the network input per cell of the map. Default 16.
+        stride: pixels of the network input per cell of the map; of several maps one each. Default
+            16.
         ratio: of the sides of the frame to those of its box, above 1. Default 1.8.
         output_size: rows and columns of a box. Default 1.
+        offset: cells by which the maps lie below and to the right of where resizing takes them to
+            be; 0.5 for the maps of ``TimmBackbone`` with ``centred=False`` and TensorFlow's
+            padding. Default 0.
         init_cfg: mmengine initialisation. Default: none; there are no weights.
 
     Raises:
@@ -42,31 +52,43 @@ class ContextRoIExtractor(BaseModule):
         torch.Size([1, 16, 1, 1])
         >>> ContextRoIExtractor(output_size=7)((torch.rand(1, 8, 20, 30),), rois).shape
         torch.Size([1, 16, 7, 7])
+        >>> maps = (torch.rand(1, 8, 40, 60), torch.rand(1, 32, 20, 30))
+        >>> ContextRoIExtractor(stride=[8, 16])(maps, rois).shape
+        torch.Size([1, 80, 1, 1])
     """
 
-    num_inputs = 1
     takes_maps = True  # its output is not worth caching: dense maps are
 
     def __init__(
         self,
-        stride: float = 16,
+        stride: float | Sequence[float] = 16,
         ratio: float = 1.8,
         output_size: int = 1,
+        offset: float = 0.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if not stride > 0:
+        strides = tuple(stride) if isinstance(stride, Sequence) else (stride,)
+        if not strides or not min(strides) > 0:
             raise ValueError(f'stride must be above 0, got {stride}')
         if not 1 < ratio < float('inf'):
             raise ValueError(f'ratio must be above 1 and finite, got {ratio}')
         if output_size < 1:
             raise ValueError(f'output_size must be above 0, got {output_size}')
-        self.stride = stride
+        self.strides = strides
+        self.num_inputs = len(strides)
         self.ratio = ratio
         self.output_size = output_size
+        self.offset = offset
 
     def forward(self, feats: tuple[Tensor, ...], rois: Tensor) -> Tensor:
-        """(R, 2C, output_size, output_size), float32, of one map (N, C, H, W) and rois (R, 5); the
-        first C channels are those of the box."""
-        (maps,) = feats
-        return box_and_frame_means(maps, rois, 1 / self.stride, self.ratio, self.output_size)
+        """(R, 2C, output_size, output_size), float32, of maps (N, C_i, H_i, W_i) and rois (R, 5); C
+        is the sum of C_i, and the first C channels are those of the box."""
+        means = [
+            box_and_frame_means(maps, rois, 1 / stride, self.ratio, self.output_size, self.offset)
+            for maps, stride in zip(feats, self.strides, strict=True)
+        ]
+        if len(means) == 1:
+            return means[0]
+        boxes, frames = zip(*(mean.chunk(2, dim=1) for mean in means), strict=True)
+        return torch.cat([*boxes, *frames], dim=1)

@@ -1,5 +1,8 @@
 """Average pooling to vectors of one length."""
 
+from collections.abc import Sequence
+
+import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -21,22 +24,25 @@ class NormalizedAvgPool(BaseModule):
     Args:
         scale: L2 norm of each vector.
         dropout: drop probability. Default 0.
-        groups: parts of equal length that are scaled each by itself; 2 for box and frame of
-            :class:`wsl_plugins.ContextRoIExtractor`. Default 1.
+        groups: parts that are scaled each by itself, a number of equal ones or their channels; 2
+            for box and frame of :class:`wsl_plugins.ContextRoIExtractor`, of several maps the
+            channels of each, twice. Default 1.
 
     Raises:
-        ValueError: ``groups`` is below 1.
+        ValueError: ``groups`` is below 1; or the channels are not those of the maps.
 
     Example:
         >>> NormalizedAvgPool(scale=5)(torch.rand(4, 512, 4, 4)).norm(dim=1)
         tensor([5.0000, 5.0000, 5.0000, 5.0000])
+        >>> NormalizedAvgPool(scale=3, groups=[8, 24])(torch.rand(1, 32, 1, 1))[0, :8].norm()
+        tensor(3.)
     """
 
     averages_space = True  # cached features of the layers before it need no more than the mean
 
-    def __init__(self, scale: float, dropout: float = 0.0, groups: int = 1) -> None:
+    def __init__(self, scale: float, dropout: float = 0.0, groups: int | Sequence[int] = 1) -> None:
         super().__init__()
-        if groups < 1:
+        if not groups or min(groups if isinstance(groups, Sequence) else [groups]) < 1:
             raise ValueError(f'groups must be at least 1, got {groups}')
         self.scale = scale
         self.dropout = dropout
@@ -44,6 +50,11 @@ class NormalizedAvgPool(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Vectors (R, C), float32, of maps (R, C, H, W)."""
-        parts = x.float().mean(dim=(2, 3)).unflatten(1, (self.groups, -1))
-        vectors = F.normalize(parts, dim=2).flatten(1) * self.scale
+        means = x.float().mean(dim=(2, 3))
+        if isinstance(self.groups, Sequence):
+            parts = means.split([*self.groups], dim=1)
+            vectors = torch.cat([F.normalize(part, dim=1) for part in parts], dim=1)
+        else:
+            vectors = F.normalize(means.unflatten(1, (self.groups, -1)), dim=2).flatten(1)
+        vectors = vectors * self.scale
         return F.dropout(vectors, self.dropout, self.training)

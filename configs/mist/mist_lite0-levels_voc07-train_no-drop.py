@@ -8,9 +8,7 @@ model = dict(
         in_channels=2 * sum(channels),
         bbox_roi_extractor=dict(stride=[8, 16, 16], offset=0.5),
         shared_head=[
-            dict(
-                type='wsl_plugins.NormalizedAvgPool', scale=5.0, dropout=0.5, groups=channels * 2
-            )
+            dict(type='wsl_plugins.NormalizedAvgPool', scale=5.0, dropout=0.5, groups=channels * 2)
         ],
     ),
 )

@@ -7,8 +7,8 @@ from copy import deepcopy
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
 from mmengine.registry import DATASETS
-from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
@@ -38,7 +38,7 @@ def labelled_dataset(cfg: Config) -> ConfigDict:
 
 
 @torch.no_grad()
-def losses_of_images(model: nn.Module, settings: ConfigDict, seed: int = 0) -> Iterator[tuple]:
+def losses_of_images(model: BaseModel, settings: ConfigDict, seed: int = 0) -> Iterator[tuple]:
     """The loss of each image: the sum of all terms that the detector is trained with.
 
     As in training, but for BatchNorm and dropout, which are those of tests. What is drawn at random

@@ -64,7 +64,7 @@ class Stage:
         """What it leaves for others; None if that is not there."""
         if self.tool == 'train':
             checkpoint, _ = latest_complete_checkpoint(self.folder)
-            return checkpoint and Path(checkpoint)
+            return Path(checkpoint) if checkpoint else None
         last = self.folder / LAST_FILES[self.tool]
         if not last.exists():
             return None

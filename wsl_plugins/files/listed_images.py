@@ -158,7 +158,7 @@ def sizes_in(folder: str | os.PathLike) -> dict[str, Size]:
         raise FileNotFoundError(f'{folder}: no images; known suffixes: {", ".join(SUFFIXES)}')
     sizes = checked_sizes(paths, [None] * len(paths), folder)[0]
     names = [path.relative_to(folder).as_posix() for path in paths]
-    return dict(zip(names, map(tuple, sizes), strict=True))
+    return {name: (int(w), int(h)) for name, (w, h) in zip(names, sizes, strict=True)}
 
 
 def problem_of_size(path: Path, size: Size | str | None, noted: Size | None) -> str | None:

@@ -38,11 +38,12 @@ def chosen(pseudo: PseudoBoxFile, names: Sequence[str], where: object) -> Pseudo
     ids = [image for image in found if image is not None]
     if (twice := first_repeated(ids)) is not None:
         raise ValueError(f'{where}: names image {twice!r} twice')
-    parts = [{i: part[i] for i in ids} for part in (pseudo.boxes, pseudo.labels, pseudo.scores)]
     sizes = {i: pseudo.sizes[i] for i in ids}
-    return PseudoBoxFile(
-        sizes, *parts, pseudo.classes, dict(pseudo.info), pseudo.corrected & set(ids)
+    boxes, labels, scores = (
+        {i: part[i] for i in ids} for part in (pseudo.boxes, pseudo.labels, pseudo.scores)
     )
+    corrected = pseudo.corrected & set(ids)
+    return PseudoBoxFile(sizes, boxes, labels, scores, pseudo.classes, dict(pseudo.info), corrected)
 
 
 def onto(base: PseudoBoxFile, new: PseudoBoxFile, looked_at: bool) -> PseudoBoxFile:
@@ -61,15 +62,18 @@ def onto(base: PseudoBoxFile, new: PseudoBoxFile, looked_at: bool) -> PseudoBoxF
     """
     taken = new.corrected if looked_at else set(new.sizes)
     empty = {i: np.full(len(new.boxes[i]), math.nan) for i in taken}
-    parts = [
+    boxes, labels, scores = (
         {i: (own if i in taken else old)[i] for i in base.sizes}
         for own, old in (
             (new.boxes, base.boxes),
             (new.labels, base.labels),
             (empty, base.scores),
         )
-    ]
-    return PseudoBoxFile(base.sizes, *parts, base.classes, dict(base.info), base.corrected | taken)
+    )
+    corrected = base.corrected | taken
+    return PseudoBoxFile(
+        base.sizes, boxes, labels, scores, base.classes, dict(base.info), corrected
+    )
 
 
 def write_boxes(

@@ -163,7 +163,7 @@ def _named(
 ) -> dict[str, ToolImage]:
     """Images by file name, all with a size."""
     named: dict[str, ToolImage] = {}
-    problems = []
+    problems: list[str] = []
     for image in images:
         try:
             name = image.name if known is None else known.find(image.name)
@@ -185,12 +185,12 @@ def _named(
             problem = f'image {name!r} is no file of an image (--images DIR tells which)'
         elif image.size not in (None, size):
             problem = (
-                f'image {name!r} is {image.size[0]} x {image.size[1]} pixels here, '  # type: ignore[index]
+                f'image {name!r} is {image.size[0]} x {image.size[1]} pixels here, '
                 f'{size[0]} x {size[1]} elsewhere: its boxes are those of another copy'
             )
         if problem:
             problems.append(problem)
-        else:
+        elif name is not None:
             named[name] = image._replace(name=name, size=size)
     raise_problems(where, problems)
     return named

@@ -86,7 +86,7 @@ def _image(node: ElementTree.Element, left_out: Counter[str]) -> ToolImage:
         raise ValueError(
             f'{where}: width and height must be whole numbers of pixels, got {width:g} x {height:g}'
         )
-    boxes = []
+    boxes: list = []
     for shape in node:
         if shape.tag != 'box':
             left_out[f'<{shape.tag[:50]}>, no boxes'] += 1

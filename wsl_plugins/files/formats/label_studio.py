@@ -127,7 +127,7 @@ def _image(task: Any, where: str, left_out: Counter[str]) -> ToolImage:
     chosen = (done or predictions or [{}])[-1]
     results = chosen.get('result') or []
     size = _size([data.get(key) for key in ('width', 'height')], where)
-    boxes = []
+    boxes: list = []
     for result in results:
         kind = result['type']
         if kind not in ('rectanglelabels', 'rectangle'):

@@ -112,7 +112,7 @@ def _panels(
     path: str, images: Mapping[str, Mapping[str, Scored]], classes: list[str]
 ) -> np.ndarray:
     """(H, W, 3) uint8: the objects, then each stage's boxes."""
-    panels = []
+    panels: list[np.ndarray] = []
     for name, own in images.items():
         pair = draw(own[path], classes)
         truth, top = np.split(pair, 2, axis=1)

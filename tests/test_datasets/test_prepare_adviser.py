@@ -25,7 +25,8 @@ from wsl_plugins.datasets.prepare.assessment import (
     table_of,
     time_text,
 )
-from wsl_plugins.datasets.prepare.choices import LITE0, SCRATCH, choose, with_fewer
+from wsl_plugins.datasets.prepare.bases import LITE0, SCRATCH
+from wsl_plugins.datasets.prepare.choices import choose, with_fewer
 from wsl_plugins.datasets.prepare.source import Box, LabelledImage
 from wsl_plugins.datasets.prepare.tiles import cut, cut_source, write_tiles
 from wsl_plugins.proposals import ProposalFile

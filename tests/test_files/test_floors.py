@@ -16,7 +16,7 @@ FLOORS = [
     ['proposals'],
     ['datasets', 'evaluation', 'pseudo_boxes'],
     ['models'],
-    ['apis', 'engine', 'search', 'visualization'],
+    ['apis', 'engine', 'export', 'search', 'visualization'],
 ]
 """From the ground up, as ``docs/extending.md`` draws them."""
 LONG = {'_mmcv_ext.py'}

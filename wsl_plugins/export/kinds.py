@@ -4,7 +4,8 @@ from importlib.util import find_spec
 
 from torch import nn
 
-from wsl_plugins.export.detectors import MMDEPLOY, DenseDetector, RoIDetector, RPNDetector
+from wsl_plugins.export.dense import MMDEPLOY, DenseDetector
+from wsl_plugins.export.detectors import RoIDetector, RPNDetector
 from wsl_plugins.export.graph import ExportError, Graph
 
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 
 from wsl_plugins.checkpoints.packaged import packaged_file
-from wsl_plugins.datasets.prepare.choices import LITE0, OWN_BASE, least_side
+from wsl_plugins.datasets.prepare.bases import LITE0, OWN_BASE
+from wsl_plugins.datasets.prepare.choices import least_side
 from wsl_plugins.datasets.prepare.plan import Plan
 from wsl_plugins.datasets.prepare.source import LabelledImage
 from wsl_plugins.files.images import read_pixels

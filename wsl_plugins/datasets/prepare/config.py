@@ -5,7 +5,8 @@ from pathlib import Path
 from pprint import pformat
 
 from wsl_plugins.config_names import PREFIX
-from wsl_plugins.datasets.prepare.choices import OWN_BASE, SCRATCH, Choices
+from wsl_plugins.datasets.prepare.bases import OWN_BASE, SCRATCH
+from wsl_plugins.datasets.prepare.choices import Choices
 from wsl_plugins.datasets.prepare.templates import (
     ACCURACY,
     BOX_METRICS,

@@ -191,5 +191,5 @@ def test_researcher(home):
     assert 'CorLoc' in corloc and 'report.html' in report
 
     assert 'suitable for a detector' in run(prepare, home)  # the weights that are the default
-    assert '_lite0-context_' in (home / CONFIG).read_text() and files_of_proposals(home) == made
+    assert '_lite0-' in (home / CONFIG).read_text() and files_of_proposals(home) == made
     assert asked(home) == ''

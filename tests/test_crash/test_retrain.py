@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-TRIALS = 100
+TRIALS = 20
 NAMES = ('retrain', 'train', 'test', 'make_pseudo_boxes', 'split_images', 'launch')
 STAGES = """
 boxes = {'a.ann_file': '{boxes}'}

@@ -52,6 +52,8 @@ TEXTS = {
     'work_dirs/demo/20260102_030405/20260102_030405.log': '',
     'work_dirs/demo/20260102_030405/vis_data/scalars.json': '{"loss": 1.0, "step": 1}\n',
     'work_dirs/killed_in_epoch_4/epoch_3.pth': 'half of a file',
+    'annotations.xml': '<annotations><version>1.1</version><image id="0" name="a.jpg" width="200" '
+    'height="100"><box label="cat" xtl="10.5" ytl="20" xbr="110.25" ybr="80"/></image></annotations>',
 }
 
 
@@ -118,7 +120,8 @@ def _write_all() -> None:
         _save(f'data/ILSVRC/Annotations/CLS-LOC/{name}.xml', fish)
     Path('data/VOCdevkit').mkdir()
     Path('data/VOCdevkit/VOC2007').symlink_to('../../VOC2007')
-    Path('configs').symlink_to(ROOT / 'configs')
+    for name in ('configs', 'projects'):
+        Path(name).symlink_to(ROOT / name)
 
     train, val = _coco(9, (640, 480)), _coco(397133, (640, 427))
     _save('data/coco/annotations/instances_train2017.json', train)

@@ -26,10 +26,12 @@ SKIPPED = {
     'wsl_plugins.checkpoints.refuse_code': 1,  # a training
     'wsl_plugins.datasets.prepare.timing': 1,  # a training
     'wsl_plugins.engine.overview': 1,  # a training
+    'wsl_plugins.export.kinds': 1,  # a trained detector
     'wsl_plugins.models.roi_heads.constant_layers': 2,  # a trained detector
     'wsl_plugins.models.roi_heads.dense_maps': 1,  # a trained detector
     'wsl_plugins.proposals.detector': 2,  # a trained detector
     'wsl_plugins.proposals.sam': 2,  # weights of SAM
+    'wsl_plugins.visualization.report.stages': 2,  # predictions of two detectors
 }
 """Examples that need what is not here."""
 

@@ -16,8 +16,9 @@ def uncertainty(pseudo: PseudoBoxFile) -> dict[str, float]:
         ValueError: A box of an image that is not corrected has no score, or one outside of [0, 1].
 
     Example:
-        >>> uncertainty(PseudoBoxFile.load('boxes.json'))
-        {'000012.jpg': 0.27, '000017.jpg': 1.81}
+        >>> sizes, rows = {'a.jpg': (9, 9)}, {'a.jpg': [((0, 0, 8, 8), 0, 0.75)]}
+        >>> uncertainty(PseudoBoxFile.from_rows(sizes, rows, {0: 'cat'}, {}))
+        {'a.jpg': 0.25}
     """
     images = [image_id for image_id in pseudo.sizes if image_id not in pseudo.corrected]
     bad = [i for i in images if not ((pseudo.scores[i] >= 0) & (pseudo.scores[i] <= 1)).all()]

@@ -57,8 +57,11 @@ def onto(base: PseudoBoxFile, new: PseudoBoxFile, looked_at: bool) -> PseudoBoxF
         looked_at: Whether only the images of ``new`` that are marked count as corrected; else all.
 
     Example:
-        >>> mixed = onto(PseudoBoxFile.load('boxes.json'), corrected, looked_at=False)
-        >>> mixed.save('mixed.json')
+        >>> pseudo = PseudoBoxFile.load('work_dirs/cub_ddt.json')
+        >>> back = PseudoBoxFile.load('work_dirs/cub_ddt.json')  # of an annotation tool
+        >>> mixed = onto(pseudo, back, looked_at=False)
+        >>> mixed.corrected == set(back.sizes)
+        True
     """
     taken = new.corrected if looked_at else set(new.sizes)
     empty = {i: np.full(len(new.boxes[i]), math.nan) for i in taken}

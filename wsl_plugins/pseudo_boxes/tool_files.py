@@ -78,9 +78,9 @@ def read_boxes(
         ValueError: They are malformed, or an image or a class is unknown.
 
     Example:
-        >>> pseudo, notes, _ = read_boxes('project-1-at-2026-11-30.json')
-        >>> pseudo.corrected, notes
-        ({'a.jpg'}, Counter({'tasks without an annotation: their predictions': 3}))
+        >>> pseudo, notes, _ = read_boxes('annotations.xml')
+        >>> pseudo.boxes, pseudo.corrected, notes
+        ({'a.jpg': array([[ 10.5 ,  20.  , 110.25,  80.  ]])}, set(), Counter())
     """
     path, kind = Path(path), kind_of(path)
     known = None if sizes is None else KnownImages(sizes)

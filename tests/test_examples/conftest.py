@@ -52,8 +52,8 @@ TEXTS = {
     'work_dirs/demo/20260102_030405/20260102_030405.log': '',
     'work_dirs/demo/20260102_030405/vis_data/scalars.json': '{"loss": 1.0, "step": 1}\n',
     'work_dirs/killed_in_epoch_4/epoch_3.pth': 'half of a file',
-    'annotations.xml': '<annotations><version>1.1</version><image id="0" name="a.jpg" width="200" '
-    'height="100"><box label="cat" xtl="10.5" ytl="20" xbr="110.25" ybr="80"/></image></annotations>',
+    'annotations.xml': '<annotations><image id="0" name="a.jpg" width="200" height="100">'
+    '<box label="cat" xtl="10.5" ytl="20" xbr="110.25" ybr="80"/></image></annotations>',
 }
 
 

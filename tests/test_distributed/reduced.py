@@ -99,7 +99,9 @@ def shrunk(value):
             result[key] = min(result[key], most)
     if isinstance(result.get('lr'), float):  # rates for pretrained networks let these diverge
         result['lr'] = min(result['lr'], 1e-4)
-    if result.get('type') == 'SyncBN':  # of GPUs alone
+    if result.get('type') == 'RTMDet':
+        result['use_syncbn'] = False  # SyncBN is of GPUs alone
+    if result.get('type') == 'SyncBN':
         result['type'] = 'BN'
     if result.get('sub_batch_size') == 'auto':
         result['memory_budget'] = 2**23  # some activations are kept, some computed again

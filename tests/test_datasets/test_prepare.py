@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from wsl_plugins.datasets.prepare import (
     Plan,
@@ -398,6 +399,20 @@ def test_base_is_relative_inside_of_the_repository(tmp_path):
     assert named == "'wsl_plugins::oicr/oicr_demo.py'"
     # 2400 images are seen, in 12 to 100 epochs
     assert [base(tmp_path, n)[1] for n in (10, 24, 99, 5000)] == ['100', '100', '25', '12']
+
+
+@pytest.mark.parametrize(('number', 'train', 'test'), [(None, 200, None), (150, 150, 150)])
+def test_proposals_of_the_config(number, train, test, tmp_path):
+    """What no boxes tell stays as the base has it in training; tests take all."""
+    lite0 = 'efficientnet-lite0'
+    images = [image('1.jpg', 'a').with_(size=(100, 100))] * 100
+    choices = choose(images, lite0)._replace(max_num=number)
+    configs = Path(__file__).parents[2] / 'configs'
+    path = tmp_path / 'own.py'
+    path.write_text(config_text(choices, tmp_path, configs, ['a'], (100, 9), False, lite0))
+    cfg = Config.fromfile(path)
+    loaders = cfg.train_dataloader, cfg.test_dataloader
+    assert [x.dataset.pipeline[1].get('max_num') for x in loaders] == [train, test]
 
 
 def test_bad_plans(tmp_path):

@@ -72,7 +72,8 @@ def config_text(
             scales=choices.scale if one_view else list(choices.scales),
             test_scale=choices.test_scale,
             min_side=choices.min_side,
-            max_num=choices.max_num,
+            max_num=choices.max_num or 'None  # tests take all, the training as many as the base',
+            train_num=', max_num=max_num' if choices.max_num else '',
             test_num=f'{tiles**2} * max_num' if tiles > 1 and choices.max_num else 'max_num',
             tta_scales=f'[{tiles} * side for side in scales]' if tiles > 1 else 'scales',
         )

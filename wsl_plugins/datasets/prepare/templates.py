@@ -21,7 +21,7 @@ min_side = $min_side
 max_num = $max_num
 
 train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(min_side=min_side, max_num=max_num)
+train_pipeline[1].update(min_side=min_side$train_num)
 """
 _TEST = """\
 test_pipeline = _base_.test_pipeline

@@ -30,7 +30,7 @@ class LabelFilteredSoftTeacher(SoftTeacher):
         ValueError: a data sample has no image labels, or of another number of classes.
 
     Example:
-        >>> model = dict(type='wsl_plugins.LabelFilteredSoftTeacher', _delete_=False)
+        >>> model = dict(type='wsl_plugins.LabelFilteredSoftTeacher')  # the rest as mmdet's base
     """
 
     def get_pseudo_instances(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from wsl_plugins.models.timm_networks import TimmPart, modules_until
@@ -99,6 +100,8 @@ class TimmBackbone(TimmPart):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Maps (N, C, h, w) of images (N, 3, H, W)."""
         x = pad_behind(x, self.stride)
+        if x.device.type == 'cpu':  # half the time of an EfficientNet in bfloat16, 0.8 in float32
+            x = x.contiguous(memory_format=torch.channels_last)
         if self.out_indices is None:
             return (self.timm_model.forward_features(x),)
         return tuple(

@@ -27,7 +27,7 @@ def weighted(maps, box):
     return total, area
 
 
-def slow(maps, roi, size=1):
+def slow(maps, roi, size=1, border=0):
     """Cells of a box and frame of a roi of at least one cell of the map."""
     height, width = maps.shape[2:]
     box = (roi[1:].double() / STRIDE).tolist()
@@ -39,13 +39,15 @@ def slow(maps, roi, size=1):
     inside, area = weighted(own, box)
     other, whole = weighted(own, around)
     frame = (other - inside) / (whole - area) if whole - area > 0.01 else torch.zeros_like(other)
-    found = torch.empty(2 * len(own), size, size, dtype=torch.float64)
+    number = size + 2 * border
+    found = torch.empty(2 * len(own), number, number, dtype=torch.float64)
     found[len(own) :] = frame[:, None, None]
-    for y, x in itertools.product(range(size), repeat=2):
+    for row, column in itertools.product(range(number), repeat=2):
+        y, x = row - border, column - border
         low = [box[0] + (box[2] - box[0]) / size * x, box[1] + (box[3] - box[1]) / size * y]
         high = [low[0] + (box[2] - box[0]) / size, low[1] + (box[3] - box[1]) / size]
         total, part = weighted(own, low + high)
-        found[: len(own), y, x] = total / part
+        found[: len(own), row, column] = total / part if part > 0.01 / size**2 else 0
     return found
 
 
@@ -66,18 +68,20 @@ def some_rois():
     return torch.cat([torch.cat([images, low, low + size], dim=1), fixed])
 
 
-@pytest.mark.parametrize('size', [1, 3])
+@pytest.mark.parametrize(('size', 'border'), [(1, 0), (3, 0), (1, 1), (3, 2)])
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.float16])
-def test_against_loop(dtype, size):
+def test_against_loop(dtype, size, border):
     maps = (torch.rand(2, 3, 7, 9) * 6).to(dtype)
     rois = some_rois()
-    got = box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, size)
+    more = 1 / STRIDE, RATIO, size, 0.0, border
+    got = box_and_frame_means(maps, rois, *more)
     assert got.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
-    wanted = torch.stack([slow(maps, roi, size) for roi in rois])
+    wanted = torch.stack([slow(maps, roi, size, border) for roi in rois])
     assert (wanted[30, 3:] == 0).all()
     torch.testing.assert_close(got.double(), wanted, rtol=1e-4, atol=1e-4)
     cells_last = maps.contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(box_and_frame_means(cells_last, rois, 1 / STRIDE, RATIO, size), got)
+    again = box_and_frame_means(cells_last, rois, *more)
+    torch.testing.assert_close(again, got, rtol=1e-5, atol=1e-4)
 
 
 def test_large_map():
@@ -115,12 +119,13 @@ def test_gradient():
 
 def test_extractor():
     maps, rois = torch.rand(2, 3, 7, 9), some_rois()
-    for size in (1, 4):
-        extractor = ContextRoIExtractor(stride=STRIDE, ratio=RATIO, output_size=size)
+    for size, border, side in ((1, 0, 1), (4, 0, 4), (3, 1, 5)):
+        extractor = ContextRoIExtractor(stride=STRIDE, ratio=RATIO, output_size=size, border=border)
         got = extractor((maps,), rois)
-        assert got.shape == (35, 6, size, size)
-        assert torch.equal(got, box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, size))
-        assert extractor((maps,), rois[:0]).shape == (0, 6, size, size)
+        assert got.shape == (35, 6, side, side)
+        wanted = box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, size, border=border)
+        assert torch.equal(got, wanted)
+        assert extractor((maps,), rois[:0]).shape == (0, 6, side, side)
 
 
 def test_several_maps():
@@ -165,9 +170,10 @@ def test_drop_layers_leave_the_frame(layer):
         dict(ratio=1),
         dict(ratio=float('inf')),
         dict(output_size=0),
+        dict(border=-1),
         dict(stride=[8, 0]),
     ],
 )
 def test_refuses(options):
-    with pytest.raises(ValueError, match=f'{next(iter(options))} must be above'):
+    with pytest.raises(ValueError, match=f'{next(iter(options))} must be (above|at least)'):
         ContextRoIExtractor(**options)

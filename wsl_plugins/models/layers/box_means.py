@@ -91,7 +91,13 @@ def cells_of(boxes: Tensor, size: int) -> Tensor:
 
 
 def box_and_frame_means(
-    maps: Tensor, rois: Tensor, scale: float, ratio: float, size: int = 1, offset: float = 0.0
+    maps: Tensor,
+    rois: Tensor,
+    scale: float,
+    ratio: float,
+    size: int = 1,
+    offset: float = 0.0,
+    border: int = 0,
 ) -> Tensor:
     """Means over the cells of boxes and over the frames around them.
 
@@ -106,11 +112,13 @@ def box_and_frame_means(
         ratio: above 1.
         size: rows and columns of equal cells into which a box is divided. Default 1.
         offset: cells by which the map lies below and to the right of that. Default 0.
+        border: rows and columns of such cells on each side of the box, too; those outside the map
+            are zeros. Default 0.
 
     Returns:
-        (R, 2C, size, size), float32 (float64 for float64 maps): means of the cells of the box, then
-        the mean of the frame, the same in each. A box smaller than a cell of the map counts as
-        :func:`clip_to_cells` has it.
+        (R, 2C, n, n), float32 (float64 for float64 maps), n = size + 2 border: means of the cells
+        of the box, then the mean of the frame, the same in each. A box smaller than a cell of the
+        map counts as :func:`clip_to_cells` has it.
 
     Example:
         >>> maps, rois = torch.arange(6.0).view(1, 1, 1, 6), torch.tensor([[0, 32.0, 0, 64, 16]])
@@ -126,12 +134,18 @@ def box_and_frame_means(
     middle, half = (inner[:, :2] + inner[:, 2:]) / 2, (inner[:, 2:] - inner[:, :2]) / 2 * ratio
     outer = clip_to_cells(torch.cat([middle - half, middle + half], dim=1), height, width)
     area, whole = ((b[:, 2:] - b[:, :2]).prod(dim=1)[:, None] for b in (inner, outer))
-    cells = box_sums(integral, images.repeat_interleave(size**2), cells_of(inner, size))
-    cells = cells.unflatten(0, (-1, size, size))
-    inside, rest = cells.sum(dim=(1, 2)), whole - area
+    number, grown = size + 2 * border, border / size * (inner[:, 2:] - inner[:, :2])
+    grid = cells_of(torch.cat([inner[:, :2] - grown, inner[:, 2:] + grown], dim=1), number)
+    grid = torch.minimum(grid.clamp(min=0), grid.new_tensor([width, height] * 2))
+    cells = box_sums(integral, images.repeat_interleave(number**2), grid)
+    cells = cells.unflatten(0, (-1, number, number))
+    areas = (grid[:, 2:] - grid[:, :2]).prod(dim=1).view(-1, number, number, 1)
+    box = slice(border, border + size)
+    inside, rest = cells[:, box, box].sum(dim=(1, 2)), whole - area
     around = box_sums(integral, images, outer) - inside
     own = middles[images, :, 0, 0]
     frame = torch.where(rest > 0.01, around / rest.clamp(min=0.01) + own, 0)
-    cells = cells / (area[:, None, None] / size**2) + own[:, None, None]
+    least = 0.01 / size**2
+    cells = torch.where(areas > least, cells / areas.clamp(min=least) + own[:, None, None], 0)
     frame = frame[:, None, None].expand_as(cells)
     return torch.cat([cells, frame], dim=3).permute(0, 3, 1, 2)

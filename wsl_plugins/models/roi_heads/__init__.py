@@ -1,3 +1,4 @@
+from .context_bbox_head import ContextBBoxHead
 from .context_roi_extractor import ContextRoIExtractor
 from .fc_shared_head import FCSharedHead
 from .frozen_res_layer import FrozenResLayer
@@ -11,6 +12,7 @@ from .timm_shared_head import TimmSharedHead
 from .wsod_roi_head import WSODRoIHead
 
 __all__ = [
+    'ContextBBoxHead',
     'ContextRoIExtractor',
     'FCSharedHead',
     'FrozenResLayer',

@@ -37,6 +37,8 @@ class ContextRoIExtractor(BaseModule):
             16.
         ratio: of the sides of the frame to those of its box, above 1. Default 1.8.
         output_size: rows and columns of a box. Default 1.
+        border: rows and columns of cells of that size on each side of the box, too, for heads that
+            regress boxes; zeros outside the map. Default 0.
         offset: cells by which the maps lie below and to the right of where resizing takes them to
             be; 0.5 for the maps of ``TimmBackbone`` with ``centred=False`` and TensorFlow's
             padding. Default 0.
@@ -65,6 +67,7 @@ class ContextRoIExtractor(BaseModule):
         ratio: float = 1.8,
         output_size: int = 1,
         offset: float = 0.0,
+        border: int = 0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -75,17 +78,21 @@ class ContextRoIExtractor(BaseModule):
             raise ValueError(f'ratio must be above 1 and finite, got {ratio}')
         if output_size < 1:
             raise ValueError(f'output_size must be above 0, got {output_size}')
+        if border < 0:
+            raise ValueError(f'border must be at least 0, got {border}')
         self.strides = strides
         self.num_inputs = len(strides)
         self.ratio = ratio
         self.output_size = output_size
         self.offset = offset
+        self.border = border
 
     def forward(self, feats: tuple[Tensor, ...], rois: Tensor) -> Tensor:
-        """(R, 2C, output_size, output_size), float32, of maps (N, C_i, H_i, W_i) and rois (R, 5); C
-        is the sum of C_i, and the first C channels are those of the box."""
+        """(R, 2C, n, n), float32, of maps (N, C_i, H_i, W_i) and rois (R, 5); C is the sum of C_i,
+        the first C channels are those of the box, and n = output_size + 2 border."""
+        more = self.ratio, self.output_size, self.offset, self.border
         means = [
-            box_and_frame_means(maps, rois, 1 / stride, self.ratio, self.output_size, self.offset)
+            box_and_frame_means(maps, rois, 1 / stride, *more)
             for maps, stride in zip(feats, self.strides, strict=True)
         ]
         if len(means) == 1:

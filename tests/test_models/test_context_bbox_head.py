@@ -1,0 +1,53 @@
+"""Head on means and cells against its formula, and what its branches see."""
+
+import torch
+from mmengine.registry import init_default_scope
+
+from wsl_plugins.models.roi_heads import ContextBBoxHead
+
+
+def make(**options):
+    torch.manual_seed(0)
+    init_default_scope('mmdet')
+    options = dict(in_channels=6, num_classes=4, fc_channels=8, cell_channels=2) | options
+    head = ContextBBoxHead(**options)
+    head.init_weights()
+    return head.eval()
+
+
+def unit(vector):
+    return vector / vector.norm()
+
+
+def test_against_a_loop():
+    head, features = make(scale=3.0), torch.rand(5, 6, 5, 5)
+    scores, deltas = head(features)
+    for row, roi in enumerate(features):
+        inner = roi[:, 1:4, 1:4].flatten(1).mean(dim=1)
+        means = torch.cat([unit(inner[:3]), unit(inner[3:])]) * 3
+        hidden = head.cls_fc(means).clamp(min=0)
+        torch.testing.assert_close(scores[row], head.fc_cls(hidden))
+        cells = [unit(roi[:3, y, x]) * 3 for y in range(5) for x in range(5)]
+        hidden = torch.cat([head.reg_cells(cell).clamp(min=0) for cell in cells])
+        torch.testing.assert_close(deltas[row], head.fc_reg(head.reg_fc(hidden).clamp(min=0)))
+
+
+def test_the_border_is_of_the_box_alone():
+    head, features = make(border=2, roi_feat_size=7), torch.rand(3, 6, 7, 7)
+    other = features.clone()
+    other[:, :3, :2] += torch.rand(3, 3, 2, 7)
+    before, after = head(features), head(other)
+    assert torch.equal(before[0], after[0]) and not torch.allclose(before[1], after[1], atol=1e-5)
+
+
+def test_without_rois_and_in_bfloat16():
+    head = make()
+    assert [len(part) for part in head(torch.rand(0, 6, 5, 5))] == [0, 0]
+    with torch.autocast('cpu', torch.bfloat16):
+        parts = head(torch.rand(2, 6, 5, 5))
+    assert all(part.dtype == torch.float32 for part in parts)  # as mmdet's SoftTeacher needs it
+
+
+def test_training_drops():
+    head, features = make().train(), torch.rand(2, 6, 5, 5)
+    assert not torch.equal(head(features)[0], head(features)[0])

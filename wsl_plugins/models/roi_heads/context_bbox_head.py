@@ -1,0 +1,77 @@
+"""Head of Fast R-CNN on the means of a frozen network."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wsl_plugins.models.roi_heads.normalized_avg_pool import NormalizedAvgPool
+from wsl_plugins.registry import MODELS
+
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
+
+
+@MODELS.register_module()
+class ContextBBoxHead(BBoxHead):
+    """Classes from the means of box and frame, the box from its cells.
+
+    For ``StandardRoIHead`` behind :class:`wsl_plugins.ContextRoIExtractor`. The branches of a WSOD
+    detector on a frozen network are linear in the two means, and box regression cannot learn from
+    means; this head has a hidden layer, and cells for the box. Of no paper; measured in
+    docs/retraining.md. Every vector is scaled to one length, as
+    :class:`wsl_plugins.NormalizedAvgPool` does:
+
+    - class: means of box and frame, dropout, ``fc_channels``, ReLU, dropout, classes;
+    - box: its cells and those of a border, each by one layer to ``cell_channels``, ReLU; all of
+      them, ``fc_channels``, ReLU, dropout, deltas (the same for all classes).
+
+    Args:
+        in_channels: of the extractor, those of box and frame together. Default 2560.
+        roi_feat_size: rows and columns of cells, the extractor's ``output_size + 2 border``.
+            Default 5.
+        border: the extractor's. Default 1.
+        fc_channels: Default 1024.
+        cell_channels: Default 64.
+        scale: L2 norm of the vectors. Default 5.
+        dropout: probability. Default 0.5.
+        **kwargs: those of ``mmdet.BBoxHead``; boxes are always ``reg_class_agnostic``.
+
+    Example:
+        >>> from mmengine.registry import init_default_scope
+        >>> init_default_scope('mmdet')  # as the runner does
+        >>> head = ContextBBoxHead(in_channels=16, roi_feat_size=3, num_classes=20)
+        >>> scores, deltas = head(torch.rand(4, 16, 3, 3))
+        >>> scores.shape, deltas.shape
+        (torch.Size([4, 21]), torch.Size([4, 4]))
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 2560,
+        roi_feat_size: int = 5,
+        border: int = 1,
+        fc_channels: int = 1024,
+        cell_channels: int = 64,
+        scale: float = 5.0,
+        dropout: float = 0.5,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            in_channels=fc_channels, roi_feat_size=1, reg_class_agnostic=True, **kwargs
+        )
+        self.border = border
+        self.scale = scale
+        self.means = NormalizedAvgPool(scale=scale, dropout=dropout, groups=2)
+        self.cls_fc = nn.Linear(in_channels, fc_channels)
+        self.cls_dropout = nn.Dropout(dropout)
+        self.reg_cells = nn.Linear(in_channels // 2, cell_channels)
+        self.reg_fc = nn.Linear(cell_channels * roi_feat_size**2, fc_channels)
+        self.reg_dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (R, classes + 1) and deltas (R, 4), float32, of the extractor's features."""
+        box = slice(self.border, x.shape[2] - self.border)
+        of_class = self.cls_dropout(F.relu(self.cls_fc(self.means(x[:, :, box, box]))))
+        cells = x.chunk(2, dim=1)[0].flatten(2).transpose(1, 2)
+        cells = F.normalize(cells.float(), dim=2) * self.scale
+        of_cells = F.relu(self.reg_cells(cells)).flatten(1)
+        of_box = self.reg_dropout(F.relu(self.reg_fc(of_cells)))
+        return self.fc_cls(of_class).float(), self.fc_reg(of_box).float()

@@ -28,6 +28,7 @@ ROI_HEAD = dict(
 )
 ONE_LAYER = dict(num_layers=1, layer_cfg=dict(ffn_cfg=dict(feedforward_channels=32)))
 NARROW = {
+    'fast-rcnn_lite0-context_voc07-train': dict(backbone=dict(init_cfg=None)),
     'fast-rcnn_r50_fpn_1x_voc07': dict(backbone=RESNET, neck=FPN, roi_head=ROI_HEAD),
     'faster-rcnn_r50_fpn_1x_voc07': dict(
         backbone=RESNET, neck=FPN, rpn_head=RPN, roi_head=ROI_HEAD
@@ -83,7 +84,7 @@ def voc(tmp_path):
         size = '<size><width>128</width><height>96</height><depth>3</depth></size>'
         text = f'<annotation>{size}{OBJECT.format("dog", 9, 9, 60, 60)}</annotation>'
         (voc / f'Annotations/{number:06d}.xml').write_text(text)
-    for name in ('test', 'val300'):
+    for name in ('test', 'val', 'val300'):
         (voc / f'ImageSets/Main/{name}.txt').write_text('000002\n000003\n')
     boxes = [(np.array([8.0, 8, 60, 60]), 11, 0.9), (np.array([70.0, 20, 120, 90]), 6, 0.4)]
     near = (np.array([8.0, 8, 60, 58]), 11, 0.8)  # another view of the first
@@ -91,13 +92,16 @@ def voc(tmp_path):
     names = dict(enumerate(Config.fromfile(FOLDER / 'voc07_data.py').classes))
     pseudo = PseudoBoxFile.from_rows(dict.fromkeys(rows, (128, 96)), rows, names, {})
     (tmp_path / 'pseudo_boxes').mkdir()
-    pseudo.save(tmp_path / 'pseudo_boxes/voc07_trainval.json')
+    for name in ('train', 'trainval'):
+        pseudo.save(tmp_path / f'pseudo_boxes/voc07_{name}.json')
     (tmp_path / 'proposals').mkdir()
     proposals = dict(bboxes=np.float32([[0, 0, 60, 60], [60, 10, 128, 96], [9, 9, 62, 58]]))
     of_images = {f'JPEGImages/{number:06d}.jpg': proposals for number in (0, 1, 4)}
-    (tmp_path / 'proposals/voc2007_trainval.pkl').write_bytes(pickle.dumps(of_images))
+    for name in ('train', 'trainval'):
+        (tmp_path / f'proposals/voc2007_{name}.pkl').write_bytes(pickle.dumps(of_images))
     of_images = {f'{number:06d}': proposals['bboxes'] for number in (2, 3)}
-    ProposalFile.from_images(of_images).save(tmp_path / 'proposals/voc2007_test.npz')
+    for name in ('val', 'test'):
+        ProposalFile.from_images(of_images).save(tmp_path / f'proposals/voc2007_{name}.npz')
     return tmp_path
 
 
@@ -119,9 +123,12 @@ def config(voc):
 
 
 def test_the_configs_are_known():
-    others = {'voc07_data', 'demo_data', 'stages_voc07', 'stages_demo', 'faster-rcnn_r18_demo'}
-    found = {path.stem for path in FOLDER.glob('*.py') if not path.stem.startswith('soft-')}
-    assert found == {*NARROW, *others}
+    others = {'voc07_data', 'demo_data', 'lite0_context_data', 'faster-rcnn_r18_demo'}
+    found = {path.stem for path in FOLDER.glob('*.py')}
+    assert {name for name in found if not name.startswith(('soft-', 'stages_'))} == {
+        *NARROW,
+        *others,
+    }
 
 
 def test_trains_and_validates(config):

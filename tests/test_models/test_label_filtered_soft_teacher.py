@@ -1,6 +1,7 @@
 """SoftTeacher held to image labels, and the split of images that it starts from."""
 
 import math
+import pickle
 import signal
 from itertools import islice
 from pathlib import Path
@@ -102,6 +103,43 @@ def test_losses_are_finite(semi, labels):
     assert torch.isfinite(total) and all(map(math.isfinite, map(float, parts.values()))), parts
     total.backward()
     assert all(p.grad is None for p in model.teacher.parameters())
+
+
+def test_without_rpn(data):
+    """Fast R-CNN: teacher and student have the proposals of the file, each in its own view."""
+    torch.manual_seed(0)
+    cfg = Config.fromfile(FOLDER / 'soft-teacher_fast-rcnn_lite0-context_voc07-train.py')
+    cfg.model.detector.backbone.init_cfg = None
+    cfg.model.detector.roi_head.bbox_head.fc_channels = 16
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    boxes = np.float32([[8, 8, 70, 90], [50, 30, 120, 100], [20, 10, 110, 110]])
+    of_images = {f'JPEGImages/{n}.jpg': dict(bboxes=boxes) for n in range(4)}
+    (data / 'proposals.pkl').write_bytes(pickle.dumps(of_images))
+    parts = cfg.train_dataloader.dataset.datasets
+    for part in parts:
+        part.update(data_root=f'{data}/', ann_file='boxes.json', proposal_file='proposals.pkl')
+        part.metainfo.classes = ('ring', 'star', 'cross', 'checker', 'wedge')
+    labelled, unlabelled = (DATASETS.build(part) for part in parts)
+    batch = model.data_preprocessor(pseudo_collate([labelled[0], unlabelled[1]]), True)
+    views = batch['data_samples']
+    for view in ('unsup_teacher', 'unsup_student'):
+        (sample,) = views[view]
+        factor, width = sample.scale_factor[0], sample.img_shape[1]
+        wanted = torch.tensor(boxes) * factor
+        if sample.flip:
+            wanted[:, [0, 2]] = width - wanted[:, [2, 0]]
+        torch.testing.assert_close(sample.proposals.bboxes, wanted)
+    teach(model, [1, 2, 7])
+    samples = views['unsup_teacher']
+    found, info = model.get_pseudo_instances(batch['inputs']['unsup_teacher'], samples)
+    assert found[0].gt_instances.labels.tolist() == [1, 2]
+    teach(model, [1, 2, 7])
+    total, parts = model.parse_losses(model.loss(batch['inputs'], views))
+    assert torch.isfinite(total) and not any('rpn' in name for name in parts), parts
+    total.backward()
+    assert all(p.grad is None for p in model.teacher.parameters())
+    assert model.student.roi_head.bbox_head.reg_cells.weight.grad.abs().sum() > 0
 
 
 def test_batches_of_images_of_two_shapes(data):

@@ -7,6 +7,7 @@ from wsl_plugins.structures.image_labels import stack_image_labels
 
 from mmdet.models.detectors import SoftTeacher
 from mmdet.structures import SampleList
+from mmdet.utils import InstanceList
 
 
 @MODELS.register_module()
@@ -44,3 +45,11 @@ class LabelFilteredSoftTeacher(SoftTeacher):
             instances = sample.gt_instances
             sample.gt_instances = instances[own.to(instances.labels.device)[instances.labels]]
         return found, info
+
+    def rpn_loss_by_pseudo_instances(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
+    ) -> tuple[dict, InstanceList]:
+        """Losses of the RPN, and proposals; without an RPN those of the data samples."""
+        if self.student.with_rpn:
+            return super().rpn_loss_by_pseudo_instances(x, batch_data_samples)
+        return {}, [sample.proposals for sample in batch_data_samples]

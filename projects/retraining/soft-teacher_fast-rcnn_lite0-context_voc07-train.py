@@ -8,15 +8,16 @@ model = dict(
 )
 model.update(data_preprocessor=dict(data_preprocessor=model['detector']['data_preprocessor']))
 proposals, moves = _base_.context_proposals, _base_.context_moves
+some = dict(proposals, num_sample=200)
 load, annotations, nms, _, _, *rest = _base_.sup_pipeline
-sup_pipeline = [load, proposals, annotations, nms, moves, *rest]
+sup_pipeline = [load, some, annotations, nms, moves, *rest]
 load, _, empty, branches = _base_.unsup_pipeline
 pack = branches['unsup_teacher'][-1]
 colours = dict(type='RandAugment', aug_space=_base_.color_space, aug_num=1)
 erase = dict(type='RandomErasing', n_patches=(1, 5), ratio=(0, 0.2))
 unsup_pipeline = [
     load,
-    proposals,
+    some,
     dict(type='wsl_plugins.ImageLabelsOfInstances', num_classes=20),
     empty,
     dict(
@@ -52,11 +53,11 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-train_cfg = dict(max_iters=2000, val_interval=2000)
+train_cfg = dict(max_iters=1500, val_interval=1500)
 val_cfg = dict(fp16=True)
 test_cfg = dict(fp16=True)
 optim_wrapper = dict(
-    _base_.context_optimizer, optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.01)
+    _base_.context_optimizer, optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.01)
 )
-param_scheduler = [dict(type='CosineAnnealingLR', T_max=2000, by_epoch=False)]
-default_hooks = dict(checkpoint=dict(interval=2000))
+param_scheduler = [dict(type='CosineAnnealingLR', T_max=1500, by_epoch=False)]
+default_hooks = dict(checkpoint=dict(interval=1500))

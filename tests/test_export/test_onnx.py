@@ -45,6 +45,18 @@ CONTEXT = dict(
     mil_head=dict(type='wsl_plugins.ContextWSDDNHead'),
     in_channels=128,
 )
+CELLS = dict(
+    bbox_roi_extractor=dict(
+        _delete_=True, type='wsl_plugins.ContextRoIExtractor', stride=4, output_size=3, border=1
+    ),
+    bbox_head=dict(
+        _delete_=True,
+        type='wsl_plugins.ContextBBoxHead',
+        in_channels=128,
+        fc_channels=16,
+        num_classes=5,
+    ),
+)
 LOCALIZERS = ['wsol/cam/cam', 'wsol/acol/acol', 'wsol/spg/spg', 'wsol/adl/adl', 'psol/psol']
 KINDS = {
     **{name.split('/')[-1]: (f'{name}_demo.py', {}) for name in LOCALIZERS},
@@ -55,6 +67,7 @@ KINDS = {
     'context': ('oicr/oicr_demo.py', dict(roi_head=CONTEXT)),
     'sdcn': ('sdcn/sdcn_demo.py', {}),
     'fast_rcnn': ('sdcn/sdcn_frcnn_demo.py', {}),
+    'context_fast_rcnn': ('sdcn/sdcn_frcnn_demo.py', dict(roi_head=CELLS)),
     'wend_fcos': ('wend/wend_fcos_demo.py', {}),
     'retinanet': ('mmdet::retinanet/retinanet_r50_fpn_1x_coco.py', SMALL | dict(bbox_head=FPN)),
     'faster_rcnn': ('mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', SMALL | RCNN),

@@ -19,10 +19,14 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import torch
-import torchvision  # noqa: F401  (registers torch.ops.torchvision)
 from torch import Tensor
 
-_tv = torch.ops.torchvision
+
+def _kernels() -> torch._ops._OpNamespace:
+    """Those of torchvision, whose import takes a second: commands that need none do without."""
+    import torchvision  # noqa: F401  (registers them)
+
+    return torch.ops.torchvision
 
 
 def _compute_dtype(x: Tensor) -> torch.dtype:
@@ -40,7 +44,7 @@ def nms(bboxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -
     bboxes = bboxes.to(dtype)
     if offset:  # widths and intersections all grow by one pixel: the same as moving the far corner
         bboxes = bboxes + bboxes.new_tensor([0, 0, offset, offset])
-    return _tv.nms(bboxes, scores.to(dtype), torch.tensor(iou_threshold, dtype=dtype).item())
+    return _kernels().nms(bboxes, scores.to(dtype), torch.tensor(iou_threshold, dtype=dtype).item())
 
 
 def softnms(
@@ -101,7 +105,7 @@ def roi_align_forward(
     dtype = _compute_dtype(input)
     size = aligned_height, aligned_width
     tensors = input.to(dtype), rois.to(dtype)
-    output.copy_(_tv.roi_align(*tensors, spatial_scale, *size, sampling_ratio, aligned))
+    output.copy_(_kernels().roi_align(*tensors, spatial_scale, *size, sampling_ratio, aligned))
 
 
 def roi_align_backward(
@@ -122,7 +126,7 @@ def roi_align_backward(
     dtype = _compute_dtype(grad_output)
     size = aligned_height, aligned_width, *grad_input.shape
     tensors = grad_output.to(dtype), rois.to(dtype)
-    grad = _tv._roi_align_backward(*tensors, spatial_scale, *size, sampling_ratio, aligned)
+    grad = _kernels()._roi_align_backward(*tensors, spatial_scale, *size, sampling_ratio, aligned)
     grad_input.copy_(grad)
 
 
@@ -138,7 +142,7 @@ def roi_pool_forward(
     """RoI max pooling of ``input`` (B, C, H, W) into ``output`` and ``argmax`` (R, C, h, w)."""
     dtype = _compute_dtype(input)
     tensors = input.to(dtype), rois.to(dtype)
-    pooled, chosen = _tv.roi_pool(*tensors, spatial_scale, pooled_height, pooled_width)
+    pooled, chosen = _kernels().roi_pool(*tensors, spatial_scale, pooled_height, pooled_width)
     output.copy_(pooled)
     argmax.copy_(chosen)
 
@@ -156,7 +160,7 @@ def roi_pool_backward(
     dtype = _compute_dtype(grad_output)
     size = pooled_height, pooled_width, *grad_input.shape
     tensors = grad_output.to(dtype), rois.to(dtype), argmax
-    grad_input.copy_(_tv._roi_pool_backward(*tensors, spatial_scale, *size))
+    grad_input.copy_(_kernels()._roi_pool_backward(*tensors, spatial_scale, *size))
 
 
 def _focal_terms(input: Tensor, target: Tensor, gamma: float, alpha: float) -> tuple[Tensor, ...]:

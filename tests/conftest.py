@@ -2,8 +2,10 @@
 
 import copy
 import os
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -231,6 +233,15 @@ def make_batch():
         return dict(inputs=inputs, data_samples=samples)
 
     return make
+
+
+@pytest.fixture(scope='session')
+def forks(tmp_path_factory):
+    """Runs scripts in forks of one process, see ``forks.py``."""
+    here = runpy.run_path(str(Path(__file__).with_name('forks.py')))
+    forks = here['Forks'](tmp_path_factory.mktemp('forks'))
+    yield forks
+    forks.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Every method in half precision and under anomaly detection, on generated images."""
 
 import importlib.util
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def load(path):
 
 
 methods = load(ROOT / 'tests' / 'test_distributed' / 'methods.py')
+sys.path.insert(0, str(ROOT / 'tools'))  # where the tool finds its neighbours
 drawing = load(ROOT / 'tools' / 'demo_images.py')
 STEPS, IMAGES, SIZE = 200, 8, methods.SIZE
 

@@ -15,13 +15,11 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def demo(tmp_path):
+def demo(forks, tmp_path):
     """Fifteen training images, eight of them without pseudo box, and fifteen test images."""
     out = tmp_path / 'demo'
-    tool = [sys.executable, ROOT / 'tools' / 'make_wsol_demo.py', '--out', out, '--train-boxes']
-    subprocess.run(
-        [*tool, '--train', '3', '--fullsup', '1', '--test', '3'], check=True, capture_output=True
-    )
+    options = ['--train', '3', '--fullsup', '1', '--test', '3', '--train-boxes']
+    assert forks.run('tools/make_wsol_demo.py', '--out', out, *options).returncode == 0
     truth = WSOLMetadata.load(out / 'metadata_train_boxes', 'train-weaksup', require='boxes')
     rows = {
         image_id: [(truth.boxes[image_id][0] + (0, 0, 1, 1), truth.labels[image_id], float('nan'))]

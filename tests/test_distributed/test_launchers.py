@@ -32,7 +32,19 @@ optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=0.01, momentum
 
 
 @pytest.fixture(scope='module')
-def home(tmp_path_factory):
+def python(forks):
+    """Function: a tool in a fork."""
+
+    def python(home, tool, *words):
+        env = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='-1')
+        done = forks.run(f'tools/{tool}', *words, cwd=home, env=env)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    return python
+
+
+@pytest.fixture(scope='module')
+def home(python, tmp_path_factory):
     """A folder with tools, configs and generated data, as a clone after the demo's first steps."""
     home = tmp_path_factory.mktemp('home')
     for name in ('tools', 'configs'):
@@ -57,10 +69,6 @@ def command(home, *words, **env):
     return done.stdout
 
 
-def python(home, tool, *words):
-    return command(home, sys.executable, f'tools/{tool}', *words)
-
-
 def two_processes(home, tool, *words):
     """``tools/TOOL.sh`` with a free port and the Python of the tests."""
     with socket.socket() as free:
@@ -77,7 +85,7 @@ def metrics(folder):
 
 
 @pytest.mark.parametrize('demo', DEMOS)
-def test_demo_in_two_processes(home, demo):
+def test_demo_in_two_processes(home, python, demo):
     config, work = f'configs/{demo}.py', Path('work_dirs', demo)
     options = ['load_from=None', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
     two_processes(home, 'dist_train', config, 2, '--work-dir', work, '--cfg-options', *options)
@@ -90,7 +98,7 @@ def test_demo_in_two_processes(home, demo):
 
 
 @pytest.mark.parametrize('demo, count, pipeline', ONE_STEP, ids=[one[0] for one in ONE_STEP])
-def test_first_step_is_that_of_one_process(home, demo, count, pipeline):
+def test_first_step_is_that_of_one_process(home, python, demo, count, pipeline):
     """Two processes with half of the images each, one with all."""
     (home / 'step.py').write_text(CONFIG.format(demo, pipeline))
     results = []

@@ -128,17 +128,17 @@ def test_provenance(detectors, tmp_path):
     assert [key for key in same if same[key] != changed[key]] == ['config_sha256']
 
 
-def test_command_resumes(detectors, tmp_path):
+def test_command_resumes(forks, detectors, tmp_path):
     """The same bytes with one worker and two, and after an interruption."""
     (tmp_path / 'images').mkdir()
     for n in range(3):
         cv2.imwrite(str(tmp_path / f'images/{n}.png'), draw(n))
     config, checkpoint = detectors['rpn']
     options = ['--config', config, '--checkpoint', checkpoint, '--device', 'cpu', '--min-side', '4']
-    command = [sys.executable, TOOL, tmp_path / 'images', '--method', 'detector', *options, '--out']
+    command = [TOOL, tmp_path / 'images', '--method', 'detector', *options, '--out']
     for workers in ('1', '2'):
         out = tmp_path / f'{workers}.npz'
-        done = subprocess.run([*command, out, '--workers', workers], capture_output=True, text=True)
+        done = forks.run(*command, out, '--workers', workers)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / '1.npz').read_bytes() == (tmp_path / '2.npz').read_bytes()
     proposals = ProposalFile.load(out)
@@ -151,7 +151,7 @@ def test_command_resumes(detectors, tmp_path):
     weights['bbox_head.rpn_cls.bias'] += 1
     torch.save(weights, damaged)
     again = [damaged if word == checkpoint else word for word in command]
-    done = subprocess.run([*again, out], capture_output=True, text=True)
+    done = forks.run(*again, out)
     assert done.returncode == 1 and 'was made otherwise: model_sha256: found' in done.stderr
 
 

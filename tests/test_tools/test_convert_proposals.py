@@ -7,18 +7,23 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from wsl_plugins.proposals import ProposalFile
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'convert_proposals.py'
 
 
-def run(*args):
-    done = subprocess.run(
-        [sys.executable, str(TOOL), *map(str, args)], capture_output=True, text=True
-    )
-    assert 'Traceback' not in done.stderr
-    return done
+@pytest.fixture
+def run(forks):
+    """The tool in a fork, which imports nothing."""
+
+    def run(*args):
+        done = forks.run(TOOL, *args)
+        assert 'Traceback' not in done.stderr
+        return done
+
+    return run
 
 
 class Payload:
@@ -29,13 +34,14 @@ class Payload:
         return os.system, (self.command,)
 
 
-def test_there_and_back(tmp_path):
+def test_there_and_back(run, tmp_path):
     # columns 0 to 19 and rows 0 to 9, last pixel included; twice
     data = {'boxes': [np.array([[0, 0, 19, 9]] * 2), np.array([[2, 2, 3, 3]])], 'indexes': [12, 17]}
     (tmp_path / 'p.pkl').write_bytes(pickle.dumps(data))
     (tmp_path / 'ids.txt').write_text('000017\n000012\n')
     ids = ['--ids-file', tmp_path / 'ids.txt']
-    first = run(tmp_path / 'p.pkl', '--out', tmp_path / 'p.npz', *ids)
+    words = [sys.executable, TOOL, tmp_path / 'p.pkl', '--out', tmp_path / 'p.npz', *ids]
+    first = subprocess.run(words, capture_output=True, text=True)
     assert first.returncode == 0, first.stderr
     assert '2 boxes of 2 images' in first.stdout and 'dropped repeated: 1 boxes' in first.stdout
     ours = ProposalFile.load(tmp_path / 'p.npz')
@@ -50,7 +56,7 @@ def test_there_and_back(tmp_path):
     assert ProposalFile.load(tmp_path / 'b.npz').boxes_of('000017').tolist() == [[2, 2, 4, 4]]
 
 
-def test_errors_are_one_line_and_leave_nothing(tmp_path):
+def test_errors_are_one_line_and_leave_nothing(run, tmp_path):
     marker, evil, out = tmp_path / 'marker', tmp_path / 'evil.pkl', tmp_path / 'p.npz'
     evil.write_bytes(pickle.dumps(Payload(f"touch '{marker}'")))
     refused = run(evil, '--out', out)

@@ -13,17 +13,29 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-def run(*args, fails=False, cwd=ROOT):
-    """Run a tool from the root of the project, or from ``cwd``; its output."""
+def command(*args, fails=False, cwd=ROOT):
+    """Run a tool; its output."""
     env = dict(os.environ, OMP_NUM_THREADS='1')
-    command = [sys.executable, *map(str, args)]
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    words = [sys.executable, *map(str, args)]
+    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True)
     assert (done.returncode != 0) == fails, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory):
+def run(forks):
+    """Run a tool from the root of the project in a fork, which imports nothing; its output."""
+
+    def run(*args):
+        done = forks.run(*args)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture(scope='module')
+def trained(run, tmp_path_factory):
     """A folder with data and a detector after one epoch."""
     folder = tmp_path_factory.mktemp('run')
     data = folder / 'demo'
@@ -44,7 +56,7 @@ def scores(folder):
     return json.loads(path.read_text())
 
 
-def test_test_tta_corloc_and_pictures(trained):
+def test_test_tta_corloc_and_pictures(run, trained):
     folder, options = trained
     checkpoint = folder / 'work/epoch_1.pth'
     for name, extra in (('plain', ()), ('tta', ('--tta',))):
@@ -55,12 +67,12 @@ def test_test_tta_corloc_and_pictures(trained):
     run('tools/test.py', 'configs/mist/mist_demo_corloc.py', checkpoint, *work, *options)
     assert 0 <= scores(folder / 'corloc')['corloc/mean'] <= 100
     pictures = ['--out', folder / 'pictures', '--num', 2]
-    run('tools/visualize.py', 'configs/mist/mist_demo.py', checkpoint, *pictures, *options)
+    command('tools/visualize.py', 'configs/mist/mist_demo.py', checkpoint, *pictures, *options)
     assert len(list((folder / 'pictures').glob('*.jpg'))) == 2
 
 
 def test_errors_of_visualize(tmp_path):
-    output = run('tools/visualize.py', 'no.py', 'no.pth', '--out', tmp_path / 'out', fails=True)
+    output = command('tools/visualize.py', 'no.py', 'no.pth', '--out', tmp_path / 'out', fails=True)
     assert 'config not found: no.py' in output and not (tmp_path / 'out').exists()
 
 
@@ -75,12 +87,12 @@ def test_table_of_the_methods(trained, tmp_path):
     done.mkdir(parents=True)
     names = ('mAP', 'AR@1', 'AR@10', 'AR@100', 'repeated', 'CorLoc', 'IoU of the top box')
     (done / 'results.json').write_text(json.dumps(dict.fromkeys(names, 50.0)))
-    command = ['tools/demo_methods.py', 'configs/wsddn/wsddn_demo.py', '--jobs', 1, '--seeds']
-    out = run(*command, 0, 1, cwd=tmp_path)
+    words = ['tools/demo_methods.py', 'configs/wsddn/wsddn_demo.py', '--jobs', 1, '--seeds']
+    out = command(*words, 0, 1, cwd=tmp_path)
     results = json.loads((done.parent / '1/results.json').read_text())
     assert len(re.findall(r'^\$ python \S*tools/train\.py ', out, re.MULTILINE)) == 1
     (row,) = (line for line in out.splitlines() if line.startswith('| wsddn_demo'))
     mean, spread = map(float, row.split('|')[2].split(' ± '))
     assert abs(mean - (50 + results['mAP']) / 2) < 0.06
     assert abs(spread - abs(50 - results['mAP']) / 2**0.5) < 0.06
-    assert 'tools/train.py' not in run(*command, 0, 1, cwd=tmp_path)
+    assert 'tools/train.py' not in command(*words, 0, 1, cwd=tmp_path)

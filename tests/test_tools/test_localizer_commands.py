@@ -2,26 +2,26 @@
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from wsl_plugins.evaluation.functional.loc_accuracy import best_iou
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 
-ROOT = Path(__file__).parents[2]
+
+@pytest.fixture
+def run(forks):
+    """A tool in a fork, which imports nothing."""
+
+    def run(*args):
+        done = forks.run(*args)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    return run
 
 
-def run(*args):
-    command = [sys.executable, *map(str, args)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
-
-
-def test_score_maps_scored_alone(tmp_path):
+def test_score_maps_scored_alone(run, tmp_path):
     """The centre baseline needs no checkpoint; its dumped maps give the metrics of the run."""
     demo, maps = tmp_path / 'demo', tmp_path / 'maps'
     run('tools/make_wsol_demo.py', '--out', demo, '--test', 4)
@@ -45,7 +45,7 @@ def test_score_maps_scored_alone(tmp_path):
         assert abs(float(found) - float(expected)) < 0.06, name
 
 
-def test_boxes_as_a_file(tmp_path):
+def test_boxes_as_a_file(run, forks, tmp_path):
     """The boxes that --dump-localization writes give the accuracy that the run reports."""
     demo, boxes = tmp_path / 'demo', tmp_path / 'boxes.json'
     run('tools/make_wsol_demo.py', '--out', demo, '--test', 4)
@@ -58,7 +58,6 @@ def test_boxes_as_a_file(tmp_path):
     hits = [best_iou(predictions[i]['box'], metadata.boxes[i]) >= 0.5 for i in metadata.image_ids]
     reported = re.search(r'wsol/gt_known_loc: ([\d.]+)', log)[1]
     assert float(reported) == pytest.approx(100 * sum(hits) / 20, abs=0.01)
-    wrong = [sys.executable, *common, '--dump-localization', tmp_path / 'boxes.txt', *options]
-    done = subprocess.run(list(map(str, wrong)), cwd=ROOT, capture_output=True, text=True)
+    done = forks.run(*common, '--dump-localization', tmp_path / 'boxes.txt', *options)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith('error: --dump-localization must end in .json')

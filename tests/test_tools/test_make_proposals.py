@@ -25,8 +25,10 @@ def command(*args):
     return [sys.executable, str(TOOL), *map(str, args)]
 
 
-def run(*args):
-    return subprocess.run(command(*args), capture_output=True, text=True)
+@pytest.fixture
+def run(forks):
+    """The tool in a fork, which imports nothing; its worker does."""
+    return lambda *args: forks.run(TOOL, '--workers', 1, *args)
 
 
 def make_images(folder, number, side=48):
@@ -55,7 +57,8 @@ def test_command(images, tmp_path):
     out = tmp_path / 'new folder' / 'p.npz'
     (tmp_path / 'ids.txt').write_text('000003 1\n000001 -1\n')
     options = '--ids-file', tmp_path / 'ids.txt', '--min-side', 6, '--method', 'selective_search'
-    done = run(images, '--out', out, *options)
+    words = command(images, '--out', out, *options)
+    done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert '2/2' in done.stderr and 'image/s' in done.stderr
     proposals = ProposalFile.load(out)
@@ -79,7 +82,7 @@ def test_command(images, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_run_continues_to_the_same_bytes(tmp_path):
+def test_killed_run_continues_to_the_same_bytes(run, tmp_path):
     images = make_images(tmp_path / 'images', 6 * SHARD_SIZE)
     out, parts = tmp_path / 'p.npz', tmp_path / 'p.npz.parts'
     process = subprocess.Popen(
@@ -119,7 +122,7 @@ def test_killed_run_continues_to_the_same_bytes(tmp_path):
     assert out.read_bytes() == whole.read_bytes()
 
 
-def test_a_finished_file_is_kept_or_the_difference_told(images, tmp_path):
+def test_a_finished_file_is_kept_or_the_difference_told(run, images, tmp_path):
     out = tmp_path / 'p.npz'
     assert run(images, '--out', out).returncode == 0
     before = out.stat().st_mtime_ns, out.read_bytes()
@@ -135,7 +138,7 @@ def test_a_finished_file_is_kept_or_the_difference_told(images, tmp_path):
     assert (out.stat().st_mtime_ns, out.read_bytes()) == before
 
 
-def test_named_recipes(images, tmp_path):
+def test_named_recipes(run, images, tmp_path):
     for option, recipe in (((), DEFAULT), (('--fast',), FAST), (('--best',), BEST)):
         out = tmp_path / f'{recipe.method}{len(recipe.options)}.npz'
         assert run(images, '--out', out, *option).returncode == 0
@@ -148,7 +151,7 @@ def test_named_recipes(images, tmp_path):
     assert (few.boxes[:, 2:] - few.boxes[:, :2]).min() >= 3
 
 
-def test_broken_image(images, tmp_path):
+def test_broken_image(run, images, tmp_path):
     out = tmp_path / 'p.npz'
     (images / '000002.png').write_bytes(b'no image')
     stopped = run(images, '--out', out)
@@ -164,7 +167,7 @@ def test_broken_image(images, tmp_path):
     assert run(images, '--out', out).returncode == 1  # still not to be overlooked
 
 
-def test_images_without_boxes_are_counted(images, tmp_path):
+def test_images_without_boxes_are_counted(run, images, tmp_path):
     done = run(images, '--out', tmp_path / 'p.npz', '--min-side', 49)
     assert done.returncode == 0
     assert '5 images have no box of side >= 49' in done.stdout
@@ -201,7 +204,7 @@ def test_images_without_boxes_are_counted(images, tmp_path):
         (['--out', 'p.npz', '--ids-file', 'none.txt'], 'none.txt: no such list'),
     ],
 )
-def test_bad_arguments_are_told_early(images, tmp_path, args, words):
+def test_bad_arguments_are_told_early(run, images, tmp_path, args, words):
     args = [tmp_path / a if a.startswith('p.') else a for a in args]
     done = run(images, *args)
     assert done.returncode in (1, 2) and words in done.stderr

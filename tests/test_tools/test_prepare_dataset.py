@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -298,19 +297,11 @@ def test_voc(photos, tmp_path, fake_proposals):
     ] * 8
 
 
-def command(*args, check=True):
-    env = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1'}
-    done = subprocess.run(
-        [sys.executable, *map(str, args)], cwd=ROOT, env=env, capture_output=True, text=True
-    )
-    assert not check or done.returncode == 0, done.stderr[-3000:]
-    return done
-
-
 def test_bad_input_as_a_command(photos, tmp_path):
     (photos / 'disc' / '02.png').write_bytes(b'no image')
     args = ('csv', tmp_path / 'labels.csv', '--images', photos, '--task', 'localizer')
-    done = command(TOOL, *args, '--out', tmp_path / 'out', check=False)
+    words = [sys.executable, TOOL, *args, '--out', tmp_path / 'out']
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and not (tmp_path / 'out').exists()
     last = done.stderr.splitlines()[-1]
     assert 'OneDL' not in done.stdout + done.stderr
@@ -320,20 +311,25 @@ def test_bad_input_as_a_command(photos, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('task', ['detector', 'localizer'])
-def test_prepare_train_test(photos, tmp_path, task):
+def test_prepare_train_test(forks, photos, tmp_path, task):
     """Twelve images, proposals by search, an epoch of training, a test with boxes."""
     if task == 'localizer':
         pytest.importorskip('mmpretrain')
     out, work = tmp_path / 'shapes', tmp_path / 'work'
     args = ('csv', tmp_path / 'labels.csv', '--images', photos, '--task', task, '--out', out)
+
+    def command(*args):
+        done = forks.run(*args)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout + done.stderr
+
     command(TOOL, *args, '--eval-boxes', tmp_path / 'boxes.json', '--weights', 'none')
     config = out / f'shapes_{task}.py'
     one = ('--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1')
-    done = command('tools/train.py', config, '--work-dir', work, *one)
-    assert 'Epoch(train) [1]' in done.stdout + done.stderr
-    done = command('tools/test.py', config, work / 'epoch_1.pth', '--work-dir', work)
+    assert 'Epoch(train) [1]' in command('tools/train.py', config, '--work-dir', work, *one)
+    shown = command('tools/test.py', config, work / 'epoch_1.pth', '--work-dir', work)
     expected = 'pascal_voc/mAP' if task == 'detector' else 'wsol/MaxBoxAccV2'
-    assert expected in done.stdout + done.stderr
+    assert expected in shown
 
 
 def test_boxes_of_training_images(photos, tmp_path, fake_proposals, capsys):

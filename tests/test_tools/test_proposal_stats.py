@@ -14,12 +14,16 @@ from wsl_plugins.proposals import ProposalFile
 TOOL = Path(__file__).parents[2] / 'tools' / 'proposal_stats.py'
 
 
-def run(*args):
-    done = subprocess.run(
-        [sys.executable, str(TOOL), *map(str, args)], capture_output=True, text=True
-    )
-    assert 'Traceback' not in done.stderr
-    return done
+@pytest.fixture
+def run(forks):
+    """The tool in a fork, which imports nothing."""
+
+    def run(*args):
+        done = forks.run(TOOL, *args)
+        assert 'Traceback' not in done.stderr
+        return done
+
+    return run
 
 
 @pytest.fixture
@@ -30,7 +34,8 @@ def proposals(tmp_path):
 
 
 def test_counts(proposals, tmp_path):
-    done = run(proposals, '--json', tmp_path / 'stats.json')
+    words = [sys.executable, TOOL, proposals, '--json', tmp_path / 'stats.json']
+    done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = dict(line.split() for line in done.stdout.splitlines())
     assert rows == {
@@ -44,7 +49,7 @@ def test_counts(proposals, tmp_path):
     assert json.loads((tmp_path / 'stats.json').read_text())['mean'] == pytest.approx(4 / 3)
 
 
-def test_recall(proposals, tmp_path):
+def test_recall(run, proposals, tmp_path):
     # IoU .6 in a, .8 in b: recall 2/2 at .5 and 1/2 at .7; the image "other" is not annotated
     data = {
         'images': [{'id': 1, 'file_name': 'a.jpg'}, {'id': 2, 'file_name': 'b.jpg'}],
@@ -74,7 +79,7 @@ def test_recall(proposals, tmp_path):
         assert f'objects{count:>20}\n' in done.stdout
 
 
-def test_two_files(proposals, tmp_path):
+def test_two_files(run, proposals, tmp_path):
     """One table; the curves of both are a picture."""
     other = tmp_path / 'sub' / 'p.npz'
     ProposalFile.from_images(
@@ -107,7 +112,7 @@ def test_two_files(proposals, tmp_path):
     assert picture.shape[0] > 300 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
 
 
-def test_annotations_without_boxes(proposals, tmp_path):
+def test_annotations_without_boxes(run, proposals, tmp_path):
     """As `prepare_dataset.py` writes them, and without an annotation."""
     rows = [{'id': 1, 'image_id': 1, 'category_id': 4, 'iscrowd': 0}]
     data = {
@@ -120,7 +125,7 @@ def test_annotations_without_boxes(proposals, tmp_path):
         assert done.returncode == 1 and 'ann.json: there are no boxes in it' in done.stderr
 
 
-def test_errors_are_one_line(proposals, tmp_path):
+def test_errors_are_one_line(run, proposals, tmp_path):
     assert 'none.npz: no such proposal file' in run(tmp_path / 'none.npz').stderr
     data = {'images': [{'id': 1, 'file_name': 'new.jpg'}], 'annotations': []}
     (tmp_path / 'ann.json').write_text(json.dumps(data))

@@ -107,6 +107,18 @@ def tool(name, *arguments):
     return command([sys.executable, f'tools/{name}.py', *arguments])
 
 
+@pytest.fixture
+def forked(forks):
+    """``tool`` in a fork, which imports nothing."""
+    fixed = dict(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='-1', PYTHONPATH=str(ROOT))
+
+    def run(name, *arguments):
+        env = {**os.environ, **fixed}
+        return forks.run(f'tools/{name}.py', *arguments, env=env, together=True)
+
+    return run
+
+
 def succeed(result):
     assert result.returncode == 0, result.stdout[-3000:]
     return result.stdout
@@ -175,9 +187,9 @@ def test_one_screen_before_the_first_loss(home):
         assert words in log.read_text()
 
 
-def test_verbose_prints_all(home):
+def test_verbose_prints_all(home, forked):
     options = ['--cfg-options', 'train_cfg.max_epochs=1', '--verbose']
-    output = succeed(tool('train', home / 'tiny.py', '--work-dir', home / 'verbose', *options))
+    output = succeed(forked('train', home / 'tiny.py', '--work-dir', home / 'verbose', *options))
     for words in ('System environment', 'Hooks will be executed', 'optim_wrapper = dict('):
         assert words in output
 
@@ -208,12 +220,12 @@ def test_missing_logger_is_one_line(home, fails, monkeypatch):
     fails('train', home / 'tiny.py', '--work-dir', home / 'board', *options, words=words)
 
 
-def test_resume_continues_the_same_run(home, checkpoint):
+def test_resume_continues_the_same_run(home, forked, checkpoint):
     work_dir = home / 'interrupted'
     options = ['--cfg-options', 'train_cfg.max_epochs=1']
-    succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, *options))
+    succeed(forked('train', home / 'tiny.py', '--work-dir', work_dir, *options))
     assert not (work_dir / 'epoch_2.pth').exists()
-    output = succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, '--resume'))
+    output = succeed(forked('train', home / 'tiny.py', '--work-dir', work_dir, '--resume'))
     assert 'resumed epoch: 1, iter: 3' in output
     assert 'Epoch(train) [1]' not in output
     assert 'Could not safely load' not in output  # read with weights_only=True
@@ -225,9 +237,9 @@ def test_resume_continues_the_same_run(home, checkpoint):
     assert any(not torch.equal(full[key], first[key]) for key in full)
 
 
-def test_resume_from_a_named_checkpoint(home):
+def test_resume_from_a_named_checkpoint(home, forked):
     work_dir, start = home / 'named', home / 'full' / 'epoch_1.pth'
-    output = succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, '--resume', start))
+    output = succeed(forked('train', home / 'tiny.py', '--work-dir', work_dir, '--resume', start))
     assert 'resumed epoch: 1, iter: 3' in output
     assert (work_dir / 'epoch_2.pth').is_file()
 
@@ -249,29 +261,28 @@ def rates(work_dir):
     return {r['step']: r['lr'] for r in map(json.loads, written) if 'loss' in r}
 
 
-def test_resume_with_another_schedule(home):
+def test_resume_with_another_schedule(home, forked):
     """``ResumedScheduleHook``: the checkpoint's, which is told, or that of the config, as if it had
     been so from the start."""
     for name, epochs, rate in (('short', 1, 0.01), ('long', 3, 0.002)):
         (home / f'{name}.py').write_text(SCHEDULE.format(epochs=epochs, rate=rate))
-        succeed(tool('train', home / f'{name}.py', '--work-dir', home / name))
+        succeed(forked('train', home / f'{name}.py', '--work-dir', home / name))
     resumed = ['train', home / 'long.py', '--resume', home / 'short' / 'epoch_1.pth', '--work-dir']
-    output = succeed(tool(*resumed, home / 'goes_on'))
+    output = succeed(forked(*resumed, home / 'goes_on'))
     for change in ('initial_lr 0.01 (config: 0.002)', 'CosineAnnealingLR.T_max 1 (config: 3)'):
         assert change in output
     assert 'weight_decay' not in output.partition('the checkpoint was trained with')[2][:400]
     assert 'goes on so, not as the config says' in output
     assert rates(home / 'goes_on')[9] == pytest.approx(0.01)  # what it was at the old end
-    output = succeed(tool(*resumed, home / 'extended', '--new-schedule'))
+    output = succeed(forked(*resumed, home / 'extended', '--new-schedule'))
     assert 'goes on as the config says' in output
     whole = rates(home / 'long')
     assert rates(home / 'extended') == {step: whole[step] for step in range(4, 10)}
     smaller = ['--cfg-options', 'train_dataloader.batch_size=1']
-    output = succeed(tool(*resumed, home / 'smaller', *smaller))
+    output = succeed(forked(*resumed, home / 'smaller', *smaller))
     assert 'an epoch of the checkpoint had 3 steps, now it has 6: iterations are counted' in output
-    assert (
-        'error: --new-schedule goes with --resume' in tool('train', 'a.py', '--new-schedule').stdout
-    )
+    refused = forked('train', 'a.py', '--new-schedule').stdout
+    assert 'error: --new-schedule goes with --resume' in refused
 
 
 def test_amp_of_several_optimisers(monkeypatch):
@@ -299,10 +310,10 @@ def test_amp_of_a_config_that_is_bfloat16(monkeypatch, capsys):
     assert 'bfloat16 already' in capsys.readouterr().out
 
 
-def test_amp_and_scaled_learning_rate(home):
+def test_amp_and_scaled_learning_rate(home, forked):
     work_dir = home / 'amp'
     flags = ['--amp', '--auto-scale-lr', '--cfg-options', 'train_cfg.max_epochs=1']
-    output = succeed(tool('train', home / 'tiny.py', '--work-dir', work_dir, *flags))
+    output = succeed(forked('train', home / 'tiny.py', '--work-dir', work_dir, *flags))
     assert 'lr: 5.0000e-03' in output  # 0.01 for batches of 4, 2 images here
     assert "type='wsl_plugins.BFloat16OptimWrapper'" in (work_dir / 'tiny.py').read_text()
     losses = [float(loss) for loss in re.findall(r' loss: ([0-9.naif]+)', output)]
@@ -338,11 +349,11 @@ def test_test_evaluates_dumps_and_paints(home, checkpoint):
     assert len(list(work_dir.glob('*/shown/*.jpg'))) == 4
 
 
-def test_tta_sees_every_view(home, checkpoint):
+def test_tta_sees_every_view(home, forked, checkpoint):
     out = home / 'tta.pkl'
     work_dir = home / 'tta'
     output = succeed(
-        tool(
+        forked(
             *('test', home / 'tiny_tta.py', checkpoint, '--work-dir', work_dir),
             *('--out', out, '--out-top', 1, '--tta'),
         )
@@ -355,8 +366,8 @@ def test_tta_sees_every_view(home, checkpoint):
         assert 0 < len(labels) == len(set(labels))
 
 
-def test_missing_config_ends_the_command_with_one_line(home):
-    result = tool('train', home / 'absent.py')
+def test_missing_config_ends_the_command_with_one_line(home, forked):
+    result = forked('train', home / 'absent.py')
     assert result.returncode == 1
     assert result.stdout.splitlines()[-1] == f'error: config not found: {home / "absent.py"}'
     assert 'Traceback' not in result.stdout

@@ -30,6 +30,7 @@ PACKAGES = (
     'mmdet.visualization',
     'mmpretrain.datasets',
     'mmpretrain.models',
+    'setuptools',
     'torch._dynamo',
 )
 

@@ -22,12 +22,15 @@ MOST = dict(
     num_classes=CLASSES,
     fc_out_channels=WIDTH,
     feedforward_channels=WIDTH,
+    feat_channels=WIDTH,
     sub_batch_size=4,
     nms_pre=50,
     max_per_img=20,
     num=16,
     num_queries=20,
 )
+# no number decides what is learned, unless it is 0
+OF_NO_ACCOUNT = 'lr weight_decay action_epoch bgr_to_rgb to_rgb'.split()
 COMPARED = (
     'model optim_wrapper model_wrapper_cfg find_unused_parameters custom_hooks train_dataloader'
 ).split()
@@ -103,6 +106,8 @@ def shrunk(value):
         result['use_syncbn'] = False  # SyncBN is of GPUs alone
     if result.get('type') == 'SyncBN':
         result['type'] = 'BN'
+    if result.get('type') in ('wsl_plugins.ACoLHead', 'wsl_plugins.SPGHead'):
+        result['mid_channels'] = WIDTH
     if result.get('sub_batch_size') == 'auto':
         result['memory_budget'] = 2**23  # some activations are kept, some computed again
     for part in (result.get('shared_head'), result.get('backbone')):
@@ -125,6 +130,10 @@ def narrow(owner, part):
         part['depth'] = 11
     if kind == 'wsl_plugins.PooledVGG' and part.get('fc_channels', 4096):
         part['fc_channels'], owner['head']['in_channels'] = WIDTH, WIDTH
+    top = owner.get('head') or {}
+    if kind.endswith('ResNet') and top.get('in_channels') == 2048 and 'branch_channels' not in top:
+        part['stem_channels'] = part['base_channels'] = 16
+        top['in_channels'] = 512
     if kind == 'ResNet' and part['depth'] == 50 and isinstance(neck.get('in_channels'), list):
         part['base_channels'], neck['in_channels'] = 16, [c // 4 for c in neck['in_channels']]
 
@@ -142,15 +151,24 @@ def values_of(value, key):
 def alike(settings):
     """Paths of ``settings`` by path, those whose training is the same together.
 
-    Numbers of the optimiser, the schedule and the tests make no difference.
+    Weights of losses, means of pixels, rates and the like make no difference.
     """
     groups = {}
     for path, one in settings.items():
         key = {name: one.get(name) for name in COMPARED}
         key['model'] = {k: v for k, v in one['model'].items() if k != 'test_cfg'}
-        key = re.sub(r'"(lr|weight_decay)": [\d.e-]+', '', json.dumps(key, sort_keys=True))
+        key = json.dumps(without_numbers(key), sort_keys=True)
         groups.setdefault(key, []).append(path)
     return list(groups.values())
+
+
+def without_numbers(value):
+    """The settings, every number with a point that is not 0 made 1."""
+    if isinstance(value, dict):
+        return {k: without_numbers(v) for k, v in value.items() if k not in OF_NO_ACCOUNT}
+    if isinstance(value, list | tuple):
+        return [*map(without_numbers, value)]
+    return 1.0 if isinstance(value, float) and value else value
 
 
 def covering(settings):

@@ -155,10 +155,10 @@ def test_two_commands_are_no_team(whole, tmp_path):
         (['--launcher', 'pytorch'], {}, '--launcher pytorch: RANK is not set; torchrun sets it'),
     ],
 )  # fmt: skip
-def test_how_it_was_started(whole, tmp_path, options, env, told):
+def test_how_it_was_started(forks, whole, tmp_path, options, env, told):
     words = [whole[0], '--out', tmp_path / 'p.npz', *OPTIONS, *options]
-    ((status, _, error),) = ends([start(TOOL, *words, **env)])
-    assert status == 1 and told in error and error.count('\n') == 1
+    done = forks.run(TOOL, *words, env={**os.environ, **env})
+    assert done.returncode == 1 and told in done.stderr and done.stderr.count('\n') == 1
     assert list(tmp_path.iterdir()) == []
 
 

@@ -60,13 +60,13 @@ class NameImage(BaseTransform):
 """
 
 
-def run(tool, *args, **env):
+def run(tool, *args):
     """The tool as a command."""
     return subprocess.run(
         [sys.executable, str(ROOT / 'tools' / tool), *map(str, args)],
         capture_output=True,
         text=True,
-        env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1', **env},
+        env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1'},
     )
 
 
@@ -301,7 +301,7 @@ def test_masks(tmp_path):
 
 
 @pytest.fixture
-def toy(tmp_path):
+def toy(forks, tmp_path):
     """Config with a toy localizer, its checkpoint, and the way to run tools/test.py on it."""
     (tmp_path / 'toy_localizer.py').write_text(MODULE)
     for number, folder in enumerate(('cat', 'dog', 'dog')):
@@ -319,7 +319,8 @@ def toy(tmp_path):
         text = CONFIG.format(images=str(tmp_path / 'images'), wrap=wrap)
         (tmp_path / 'config.py').write_text(text)
         common = [tmp_path / 'config.py', tmp_path / 'toy.pth', '--work-dir', tmp_path / 'work']
-        return run('test.py', *common, *args, PYTHONPATH=str(tmp_path))
+        env = {**os.environ, 'PYTHONPATH': str(tmp_path)}
+        return forks.run('tools/test.py', *common, *args, env=env)
 
     return test
 

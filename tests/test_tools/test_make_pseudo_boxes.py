@@ -98,7 +98,7 @@ def two_processes():
     return ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
 
 
-def test_ddt(data, tmp_path):
+def test_ddt(forks, data, tmp_path):
     done = ddt(data, tmp_path / 'train.json', '--stats', tmp_path / 'stats')
     assert done.returncode == 0, done.stderr
     assert f'{tmp_path}/train.json: 6 boxes of 6 images' in done.stdout
@@ -120,7 +120,8 @@ def test_ddt(data, tmp_path):
             np.testing.assert_allclose(other['component'], one['component'], rtol=1e-12, atol=1e-12)
 
     # statistics of the training images on test images
-    done = ddt(data, tmp_path / 'test.json', '--use-stats', tmp_path / 'stats', split='test')
+    args = ['--use-stats', tmp_path / 'stats']
+    done = forks.run(TOOL, *ddt_args(data, tmp_path / 'test.json', *args, split='test'))
     assert done.returncode == 0, done.stderr
     assert '4/4' in done.stderr
     assert list(PseudoBoxFile.load(tmp_path / 'test.json').boxes) == [

@@ -46,15 +46,17 @@ def run(*args, cwd, fails=False):
 
 
 @pytest.fixture(scope='module')
-def place(tmp_path_factory):
+def place(forks, tmp_path_factory):
     """A folder with data, a detector that has learned nothing, and a config of stages."""
     folder = tmp_path_factory.mktemp('stages')
     for name in ('configs', 'projects'):
         (folder / name).symlink_to(ROOT / name)
-    run('tools/make_demo_dataset.py', 'data/demo', '--train', 12, '--test', 4, cwd=folder)
+    demo = ROOT / 'tools/make_demo_dataset.py'
+    assert not forks.run(demo, 'data/demo', '--train', 12, '--test', 4, cwd=folder).returncode
     method = ['--method', 'selective_search', '--min-side', 20]
     images = ['data/demo/VOC2007/JPEGImages', '--out', 'data/demo/proposals.npz']
-    run('tools/make_proposals.py', *images, *method, cwd=folder)
+    proposals = ROOT / 'tools/make_proposals.py'
+    assert not forks.run(proposals, *images, *method, cwd=folder).returncode
     init_default_scope('mmdet')
     model = MODELS.build(Config.fromfile(ROOT / 'configs/mist/mist_demo.py').model)
     model.init_weights()
@@ -66,7 +68,7 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_all_stages(place):
+def test_all_stages(forks, place):
     text = run('tools/retrain.py', 'stages.py', cwd=place)
     work = place / 'work_dirs/stages'
     rows = {row['stage']: row for row in json.loads((work / 'stages.json').read_text())}
@@ -87,7 +89,7 @@ def test_all_stages(place):
     files = {image['id']: image['file_name'] for image in boxes['images']}
     worst = max(losses[files[n]] for n in ids[0])
     assert all(losses[files[n]] is None or losses[files[n]] >= worst for n in ids[1])
-    again = run('tools/retrain.py', 'stages.py', cwd=place)
+    again = forks.run(ROOT / 'tools/retrain.py', 'stages.py', cwd=place).stdout
     assert again.count(': complete (') == 8 and '$ python' not in again
 
 

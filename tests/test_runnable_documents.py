@@ -94,8 +94,25 @@ def test_a_command_that_fails_is_seen(tmp_path):
             run(block, tmp_path)
 
 
+ALIKE = ('README.md', 'configs/wsol/README.md', 'docs/methods/psol.md')
+ELSEWHERE = {*ALIKE, 'docs/own_data.md', 'docs/tour.md'}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize('page', sorted(set(RUNNABLE) - {'docs/own_data.md', 'docs/tour.md'}))
+def test_pages_that_begin_alike(clone):
+    """In one folder: what was run for a page is not run again for the next."""
+    done = []
+    for page in ALIKE:
+        text = ''.join(RUNNABLE[page]).replace('\\\n', ' ')
+        commands = [re.sub(r'\s+#.*', '', line) for line in text.splitlines()]
+        new = [command for command in commands if command not in done]
+        assert new and commands == [*done[: len(commands) - len(new)], *new], page
+        run('\n'.join(new), clone)
+        done += new
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('page', sorted(set(RUNNABLE) - ELSEWHERE))
 def test_commands(page, clone):
     for block in RUNNABLE[page]:
         run(block, clone)

@@ -9,7 +9,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet --progress-bar o
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-sam behaviours coverage mutation bench docs dist audit compat lint format clean
+.PHONY: help setup demo test test-slow test-sam behaviours coverage mutation bench site docs dist audit compat lint format clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,8 +41,8 @@ demo: setup ## Train, test and draw a weakly supervised detector on generated im
 test: setup ## Run the tests (without the slow ones)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal
 
-test-slow: setup ## Run the slow tests (the commands of the documents: make docs)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m slow --ignore tests/test_runnable_documents.py
+test-slow: setup ## Run the slow tests (DOCUMENTS=1: those of make docs, too)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m slow $(if $(DOCUMENTS),,--ignore tests/test_runnable_documents.py)
 
 # transformers take a second of every command that imports mmdet: they have an environment on top of .venv
 test-sam: setup ## Run the tests of proposals by SAM, with transformers
@@ -67,9 +67,11 @@ mutation: setup ## Change the code of samplers, losses, metrics and DDT: which c
 bench: setup ## Measure speed and memory, write docs/benchmarks.md (QUICK=1: only see that all of it runs)
 	$(PY) benchmarks/page.py $(if $(QUICK),--quick --out work_dirs/benchmarks/quick.md,--out docs/benchmarks.md)
 
-docs: setup ## Build the site into work_dirs/site; run the commands that the documents mark as runnable
+site: setup ## Build the site into work_dirs/site
 	@$(PIP) -r requirements/docs.txt
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+docs: site ## Build the site; run its tests and the commands that the documents mark as runnable
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m '' tests/test_docs.py tests/test_api_pages.py tests/test_site_in_browser.py tests/test_runnable_documents.py
 
 dist: ## Build sdist and wheel into dist/ (the wheel from the sdist) and check them, ready to upload

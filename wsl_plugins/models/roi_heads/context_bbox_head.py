@@ -13,11 +13,12 @@ from mmdet.models.roi_heads.bbox_heads import BBoxHead
 class ContextBBoxHead(BBoxHead):
     """Classes from the means of box and frame, the box from its cells.
 
-    For ``StandardRoIHead`` behind :class:`wsl_plugins.ContextRoIExtractor`. The branches of a WSOD
-    detector on a frozen network are linear in the two means, and box regression cannot learn from
-    means; this head has a hidden layer, and cells for the box. Of no paper; measured in
-    docs/retraining.md. Every vector is scaled to one length, as
-    :class:`wsl_plugins.NormalizedAvgPool` does:
+    Stands in the place of the fully connected layers of Fast R-CNN (Girshick, ICCV 2015,
+    arxiv.org/abs/1504.08083), in ``StandardRoIHead`` behind
+    :class:`wsl_plugins.ContextRoIExtractor`. The branches of a WSOD detector on a frozen network
+    are linear in the two means, and box regression cannot learn from means: this head has a hidden
+    layer, and cells for the box (measured in docs/retraining.md). Every vector is scaled to one
+    length, as :class:`wsl_plugins.NormalizedAvgPool` does:
 
     - class: means of box and frame, dropout, ``fc_channels``, ReLU, dropout, classes;
     - box: its cells and those of a border, each by one layer to ``cell_channels``, ReLU; all of

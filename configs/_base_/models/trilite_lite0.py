@@ -6,4 +6,11 @@ model = dict(
     backbone=dict(output_stride=32, out_indices=(4,), frozen_stages=4),
     head=dict(_delete_=True, type='wsl_plugins.TriLiteHead', in_channels=320, normalize=True),
 )
-optim_wrapper = dict(_delete_=True, optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.01))
+# the regions learn slowly: sharp ones shrink to the parts that tell classes apart
+optim_wrapper = dict(
+    _delete_=True,
+    optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.01),
+    paramwise_cfg=dict(
+        custom_keys={'head.conv': dict(lr_mult=0.03), 'head.bn': dict(lr_mult=0.03)}
+    ),
+)

@@ -1,0 +1,5 @@
+_base_ = '../cam/cam_lite0_cub27.py'
+model = dict(
+    train_cfg=dict(augments=dict(type='mmpretrain.CutMix', alpha=1.0), probs=1.0),
+    head=dict(loss=dict(type='mmpretrain.CrossEntropyLoss', use_soft=True)),
+)

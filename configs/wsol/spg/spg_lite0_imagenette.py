@@ -1,0 +1,17 @@
+# B1 on the stage of stride 8, B2 and C on those of stride 16. Maps of two strides cannot be centred
+# (TimmBackbone): cells lie 7.5 pixels below and to the right
+_base_ = '../cam/cam_lite0_imagenette.py'
+model = dict(
+    backbone=dict(out_indices=(2, 3, 4), centred=False),
+    head=dict(
+        type='wsl_plugins.SPGHead',
+        in_channels=320,
+        branch_channels=(40, 112),
+        mid_channels=256,
+        mid_channels_c=256,
+        thresholds_b1=(0.05, 0.5),
+        thresholds_b2=(0.01, 0.7),
+        thresholds_c=(0.1, 0.7),
+    ),
+)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=1))))

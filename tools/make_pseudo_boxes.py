@@ -86,6 +86,7 @@ def ddt(args: argparse.Namespace, metadata: WSOLMetadata) -> PseudoBoxFile | Non
         statistics_dir=args.stats,
         use_statistics=args.use_stats,
         connectivity=args.connectivity,
+        threshold=args.threshold,
         batch_size=args.batch_size,
         workers=args.workers,
         skip_broken=args.skip_broken,

@@ -87,6 +87,14 @@ def _add_ddt(parser: argparse.ArgumentParser) -> None:
         '--class-agnostic', action='store_true', help='one set of statistics for all classes'
     )
     _add_connectivity(parser)
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        default=0.0,
+        metavar='T',
+        help='share of the maximum of a map above which its cells count, in [0, 1); default: 0, '
+        'as published',
+    )
     parser.add_argument('--batch-size', type=int, default=8, metavar='N', help='default: 8')
     parser.add_argument(
         '--workers', type=int, default=4, metavar='N', help='threads that read images; default: 4'

@@ -11,7 +11,10 @@ from PIL import Image
 
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
+from wsl_plugins.pseudo_boxes.ddt import DDTStatistics
 from wsl_plugins.pseudo_boxes.generate import BrokenImagesError, DDTBoxes
+from wsl_plugins.pseudo_boxes.image_batches import ImageBatch
+from wsl_plugins.pseudo_boxes.passes import find_boxes
 
 SIZES = [(60, 40), (33, 50), (48, 48), (70, 20), (41, 39)]
 
@@ -79,7 +82,7 @@ def job(images, metadata, tmp_path):
     return make
 
 
-def reference(images, metadata, groups, sets=None, connectivity=8):
+def reference(images, metadata, groups, sets=None, connectivity=8, threshold=0):
     """Boxes with all features of a group in memory, by SVD; heat maps resized as they are."""
     features = {}
     for image_id in metadata.image_ids:
@@ -98,7 +101,8 @@ def reference(images, metadata, groups, sets=None, connectivity=8):
             heat = np.einsum('dhw,d->hw', features[image_id] - mean[:, None, None], component)
             width, height = metadata.sizes[image_id]
             _, labels, stats, _ = cv2.connectedComponentsWithStats(
-                np.uint8(heat > 0), connectivity=connectivity
+                np.uint8([[cell > threshold * max(heat.flat) for cell in row] for row in heat]),
+                connectivity=connectivity,
             )
             best = 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
             ys = [y for y in range(height) if (labels[y * 8 // height] == best).any()]
@@ -133,6 +137,67 @@ def test_connectivity(job, images, metadata):
     expected = reference(images, metadata, by_class(metadata), connectivity=4)
     assert as_lists(job(connectivity=4).run()) == expected
     assert expected != reference(images, metadata, by_class(metadata))
+
+
+@pytest.mark.parametrize('threshold', [0.15, 0.6])
+def test_threshold(job, images, metadata, threshold, tmp_path):
+    groups = by_class(metadata)
+    expected = reference(images, metadata, groups, threshold=threshold)
+    result = job(threshold=threshold).run()
+    assert as_lists(result) == expected and result.info['threshold'] == threshold
+    assert expected != reference(images, metadata, groups)
+
+
+def test_threshold_of_maps_by_hand():
+    """Cells of 10 pixels; one at the share itself is out; no cell of the third map is above 0."""
+    row = torch.tensor([8.0, 4, 2, 1])
+    maps = torch.full((3, 1, 2, 4), -80.0)
+    maps[:, 0, 0] = torch.stack([row, row / 16, -row])
+    batch = ImageBatch(['a', 'b', 'c'], torch.zeros(3, 3, 4, 4), [(40, 20)] * 3, {})
+    statistics = DDTStatistics(np.zeros(1), np.ones(1), 1.0, 24)
+    for threshold, cells in ((0, 4), (0.1, 4), (0.125, 3), (0.25, 2), (0.49, 2), (0.5, 1)):
+        found = find_boxes(lambda _: maps, [batch], statistics, 8, threshold)['images']
+        assert found['a']['box'] == found['b']['box'] == [0, 0, 10 * cells, 10]
+        assert found['c']['box'] == [0, 0, 40, 20]
+        assert [found[i]['empty'] for i in 'abc'] == [False, False, True]
+
+
+@pytest.mark.parametrize('threshold', [-0.1, 1, float('nan')])
+def test_threshold_out_of_range(job, threshold):
+    with pytest.raises(ValueError, match=r'threshold of DDT must be in \[0, 1\), got'):
+        job(threshold=threshold)
+
+
+def test_threshold_needs_no_other_statistics(job, tmp_path):
+    expected = as_lists(job('a.json', threshold=0.6).run())
+    job('b.json', statistics_dir=tmp_path / 'stats').run()
+    task = job('c.json', threshold=0.6, statistics_dir=tmp_path / 'stats')
+    assert as_lists(task.run()) == expected
+    assert sum(task.features.batches) == 13  # one pass
+
+
+def test_records_without_threshold_are_of_threshold_0(job, tmp_path):
+    """Of a part of a run and of a whole one."""
+
+    def forget(path, *keys):
+        content = json.loads(path.read_text())
+        record = content[keys[0]] if keys else content
+        assert record.pop('threshold') == 0
+        path.write_text(json.dumps(content))
+
+    expected = as_lists(job('whole.json').run())
+    with pytest.raises(KeyboardInterrupt):
+        job(fail_after=7).run()
+    forget(tmp_path / 'out/boxes.json.parts/job.json')
+    with pytest.raises(ValueError, match='otherwise: threshold: found 0.0, asked 0.15; delete its'):
+        job(threshold=0.15).run()
+    task = job()
+    assert as_lists(task.run()) == expected and sum(task.features.batches) < 26
+    forget(tmp_path / 'out/boxes.json', 'info')
+    with pytest.raises(ValueError, match='otherwise: threshold: found 0.0, asked 0.15; choose'):
+        job(threshold=0.15).run()
+    again = job()
+    assert as_lists(again.run()) == expected and not again.features.batches
 
 
 def test_batch_size_and_threads_do_not_matter(job):

@@ -141,10 +141,12 @@ def test_ddt_of_a_config_and_broken_images(data, tmp_path, run):
         (tmp_path / 'images' / split).symlink_to(data / 'images' / split)
     place = ['--metadata-root', data / 'meta', '--data-root', tmp_path / 'images']
     args = ['ddt', config, '--weights', data / 'r18.pth', '--layer', 'backbone.layer3', *place]
-    args += ['--input-size', 96, '--class-agnostic', '--out', tmp_path / 'a.json']
+    args += ['--input-size', 96, '--class-agnostic', '--threshold', 0.15]
+    args += ['--out', tmp_path / 'a.json']
     assert run(*args).returncode == 0
     found = PseudoBoxFile.load(tmp_path / 'a.json')
     assert found.info['model'] == 'r18.py' and found.info['class_agnostic'] is True
+    assert found.info['threshold'] == 0.15
 
     broken = tmp_path / 'images' / 'test'
     broken.unlink()
@@ -177,6 +179,9 @@ def test_bad_input_of_ddt(data, tmp_path, error):
     assert 'missing weights: ' in error(*ddt_args(data, out, '--backbone', 'resnet50'))
     assert '--batch-size must be at least 1, got 0' in error(
         *ddt_args(data, out, '--batch-size', 0)
+    )
+    assert 'threshold of DDT must be in [0, 1), got 1.0' in error(
+        *ddt_args(data, out, '--threshold', 1)
     )
     assert '--out must end in .json, got a.txt' in error(*ddt_args(data, 'a.txt'))
     assert not list(tmp_path.iterdir())

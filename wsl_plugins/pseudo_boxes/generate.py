@@ -48,6 +48,8 @@ class DDTBoxes:
         use_statistics (Path | None): Take the statistics of this folder (``statistics_dir`` of
             another split) and make none. Default: None.
         connectivity (int): See :func:`.components.largest_component`. Default: 8.
+        threshold (float): Cells above this share of the maximum of their map count; in [0, 1).
+            Default: 0, as published.
         batch_size (int): Images per forward pass. Default: 8.
         workers (int): Threads that read images. Default: 4.
         skip_broken (bool): Whether to leave out images that cannot be read. Default: False.
@@ -62,12 +64,15 @@ class DDTBoxes:
     statistics_dir: Path | None = None
     use_statistics: Path | None = None
     connectivity: int = 8
+    threshold: float = 0.0
     batch_size: int = 8
     workers: int = 4
     skip_broken: bool = False
     parts: Path = field(init=False)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.threshold < 1:
+            raise ValueError(f'threshold of DDT must be in [0, 1), got {self.threshold}')
         self.parts = Path(f'{self.out}.parts')
         self.paths = {i: Path(self.data_root, i) for i in self.metadata.image_ids}
         self.groups = image_groups(self.metadata, self.class_agnostic)
@@ -78,6 +83,7 @@ class DDTBoxes:
             method='ddt',
             **self.statistics_job,
             connectivity=self.connectivity,
+            threshold=self.threshold,
             images_sha256=fingerprint(self.paths, self.metadata.labels),
             statistics=None,
         )
@@ -97,7 +103,7 @@ class DDTBoxes:
         given = self._given_statistics()
         if self.out.exists():
             result = PseudoBoxFile.load(self.out)
-            check_same_job(self.out, self.job, result.info, 'choose another output, or delete it')
+            self._check_boxes_job(self.out, result.info, 'choose another output, or delete it')
             self._check_broken(result.info['broken'])
             barrier()  # nobody deletes before everybody has looked
             if is_main_process():
@@ -131,13 +137,17 @@ class DDTBoxes:
         """Check what an earlier run left, add its statistics to ``given``; groups still to do."""
         path = self.parts / 'job.json'
         if path.exists():
-            check_same_job(path, self.job, read_json(path), 'delete its folder to start again')
+            self._check_boxes_job(path, read_json(path), 'delete its folder to start again')
         path, job = self._statistics_folder() / 'job.json', self._own_statistics_job()
         if self.use_statistics is None and path.exists():
             check_same_job(path, job, read_json(path), 'choose another folder, or delete it')
             done = [group for group in self.groups if (path.parent / f'{group}.npz').exists()]
             given |= load_groups(path.parent, done, self.features.channels)
         return [group for group in self.groups if not self._part(group).exists()]
+
+    def _check_boxes_job(self, path: Path, found: dict, remedy: str) -> None:
+        """Files of before there were thresholds are those of threshold 0."""
+        check_same_job(path, self.job, dict(threshold=0.0) | found, remedy)
 
     def _own_statistics_job(self) -> dict:
         """What statistics made here are of."""
@@ -171,7 +181,11 @@ class DDTBoxes:
                     if statistics is not None and is_main_process():
                         save_statistics(self._statistics_folder(), group, statistics)
                 part = find_boxes(
-                    self.features, islice(stream, count), statistics, self.connectivity
+                    self.features,
+                    islice(stream, count),
+                    statistics,
+                    self.connectivity,
+                    self.threshold,
                 )
                 if is_main_process():
                     write_json(self._part(group), part)

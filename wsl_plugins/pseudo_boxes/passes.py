@@ -53,6 +53,7 @@ def find_boxes(
     batches: Iterable[ImageBatch],
     statistics: DDTStatistics | None,
     connectivity: int,
+    threshold: float,
 ) -> dict[str, dict]:
     """Second pass: what there is to write about the images of all processes.
 
@@ -61,6 +62,8 @@ def find_boxes(
         batches (Iterable[ImageBatch]): Images of this process.
         statistics (DDTStatistics | None): None if no image can be read.
         connectivity (int): See :func:`.components.largest_component`.
+        threshold (float): Cells above this share of the maximum of their map count; in [0, 1). If
+            the maximum is not above 0, none does.
 
     Returns:
         dict[str, dict]: ``images``: id to ``size`` (width, height), ``box`` xyxy and ``empty``
@@ -72,7 +75,8 @@ def find_boxes(
         if batch.images is None or statistics is None:
             continue
         heat = heat_maps(features(batch.images), statistics).cpu().numpy()
-        for image_id, size, mask in zip(batch.ids, batch.sizes, heat > 0, strict=True):
+        masks = heat > threshold * heat.max(axis=(1, 2), keepdims=True)
+        for image_id, size, mask in zip(batch.ids, batch.sizes, masks, strict=True):
             box, empty = component_box(mask, size, connectivity)
             own['images'][image_id] = dict(size=size, box=box.tolist(), empty=empty)
     everybody = all_gather_object(own)

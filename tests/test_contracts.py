@@ -130,7 +130,6 @@ def test_each_is_tested(registered):
 BY_TOOLS = {
     'BestBoxesHook',
     'BoxAcc',
-    'CachedRoIFeatures',
     'DumpPredictions',
     'DumpScoreMaps',
     'MissedValidationHook',

@@ -103,9 +103,9 @@ class TimmBackbone(TimmPart):
         if x.device.type == 'cpu':  # half the time of an EfficientNet in bfloat16, 0.8 in float32
             x = x.contiguous(memory_format=torch.channels_last)
         if self.out_indices is None:
-            return (self.timm_model.forward_features(x),)
-        return tuple(
-            self.timm_model.forward_intermediates(
+            maps = [self.timm_model.forward_features(x)]
+        else:
+            maps = self.timm_model.forward_intermediates(
                 x, indices=self.out_indices, norm=True, intermediates_only=True
             )
-        )
+        return tuple(each.contiguous() for each in maps)  # layers of the hosts call view()

@@ -14,6 +14,7 @@ from published_mist import PublishedMIST
 from reduced import images, reduced_config, reduced_model, run
 
 STEPS = 5
+DROP = 'drop_layer'
 # the published rate and temperature of the drop layer move too little in five steps to be compared
 BOOST = {
     'voc07': {
@@ -64,9 +65,25 @@ def published(data):
     return losses, loop.labels, loop.parameters()
 
 
+@functools.cache
+def start():
+    """Parameters before the first step."""
+    return dict(reduced_model(reduced_config('mist_vgg16_voc07_released')).named_parameters())
+
+
+def moved(name, goal):
+    """How far a parameter of the drop layer moved in the published loop."""
+    return (goal - start()[name]).abs().max()
+
+
 def differences(mine, theirs):
-    """Greatest relative difference of a loss and of a parameter, and how many labels and pseudo
-    boxes are others."""
+    """Greatest relative difference of a loss and of a parameter; that of the drop layer's
+    parameters to how far they moved; how many labels and pseudo boxes are others.
+
+    Two kernels for one convolution differ in the seventh digit, and the gradients of the drop
+    layer, small differences of large sums, in the third. On some processors both loops meet the
+    same kernel.
+    """
     (losses, given, parameters), (expected, labels, goals) = mine, theirs
     loss = max(
         abs(one[name] - value) / abs(value)
@@ -78,6 +95,17 @@ def differences(mine, theirs):
         if getattr(parameters.get(n), 'shape', None) == goal.shape
         else 1
         for n, goal in goals.items()
+        if DROP not in n
+    )
+    drop = max(
+        (
+            ((parameters[n] - goals[n]).abs().max() / moved(n, goals[n]).clamp(min=1e-3)).item()
+            if getattr(parameters.get(n), 'shape', None) == goals[n].shape
+            else 1
+            for n in goals
+            if DROP in n
+        ),
+        default=0,
     )
     passes = len(given) // len(labels)  # of the detector and of the drop layer, 3 branches each
     first = [one for i, one in enumerate(given) if i // 3 % passes == 0]
@@ -86,15 +114,15 @@ def differences(mine, theirs):
         other += one.picked.tolist() != picked
         for label, match, (goal, _, index) in zip(one.labels, one.match, found, strict=True):
             other += int(label != goal) + int(one.picked[match] != index)
-    return max(loss, weight), other
+    return max(loss, weight), drop, other
 
 
 @pytest.mark.parametrize('data', ['voc07', 'coco14'])
 def test_five_steps_of_the_published_loop(data, tmp_path):
-    relative, other = differences(ours(data, tmp_path), published(data))
+    relative, drop, other = differences(ours(data, tmp_path), published(data))
     labels = [label for found, _ in published(data)[1] for label, _, _ in found]
     assert len(labels) == STEPS * 3 * 60 and len(set(labels)) > 4
-    assert relative < 1e-5 and other == 0
+    assert relative < 1e-5 and drop < 0.05 and other == 0
 
 
 HEAD = 'model.roi_head.'
@@ -125,8 +153,8 @@ UNDONE = [
 @pytest.mark.parametrize('change', UNDONE, ids=lambda change: next(iter(change)).split('.', 2)[-1])
 def test_each_value_is_seen(change, tmp_path):
     """Undone one by one, the five steps are no longer those of the published loop."""
-    relative, other = differences(ours('voc07', tmp_path, change), published('voc07'))
-    assert relative > 1e-4 or other
+    relative, drop, other = differences(ours('voc07', tmp_path, change), published('voc07'))
+    assert relative > 1e-4 or drop > 0.1 or other
 
 
 def rates(scheduler_cfg, optimizer_cfg, steps):

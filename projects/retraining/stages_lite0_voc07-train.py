@@ -1,5 +1,5 @@
 # For two cores, VOC 2007 train and val: OICR on a frozen EfficientNet-Lite0 as teacher
-# (configs/oicr/README.md#surroundings), Fast R-CNN on the same network behind it, Soft Teacher.
+# (4 epochs: projects/voc07_rows/README.md), Fast R-CNN on the same network behind it, Soft Teacher.
 teacher = 'oicr/oicr_lite0-context_voc07-train'
 checkpoint = 'work_dirs/oicr_lite0-context_voc07-train/epoch_4.pth'
 project = 'projects/retraining'

@@ -91,7 +91,8 @@ def empty(folder, rank, world):
             nothing = rank % 2 == step % 2 or step == 3
             logs = runs.train_step(make_batch(name, step, count=2, empty=nothing), optimizer)
             assert all(torch.isfinite(value).all() for value in logs.values()), (name, logs)
-        print(name, 'ended', flush=True)
+        sys.stdout.write(f'{name} ended\n')  # print() may write a line in parts, between others'
+        sys.stdout.flush()
         states = [None] * world
         weights = torch.cat([p.detach().flatten() for p in runs.parameters()])
         torch.distributed.all_gather_object(states, weights.double().sum().item())

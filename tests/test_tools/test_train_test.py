@@ -447,7 +447,9 @@ import sys
 def note(event, values):
     writes = event == 'open' and values[2] & (os.O_WRONLY | os.O_RDWR)
     if (writes or event == 'os.remove') and str(values[0]).endswith('.json'):
-        print(event, 'of rank', os.environ['RANK'], os.path.basename(values[0]), flush=True)
+        name = os.path.basename(values[0])
+        sys.stdout.write(f"{event} of rank {os.environ['RANK']} {name}\\n")  # in one piece
+        sys.stdout.flush()
 
 
 sys.addaudithook(note)

@@ -1,15 +1,15 @@
 """The pipeline of a data set whose pixels are replaced by cached features."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from wsl_plugins.datasets.feature_cache import FeatureCache
-from wsl_plugins.datasets.feature_views import Route, View, moved_boxes
-from wsl_plugins.datasets.wsod_mixin import WSODMixin
-from wsl_plugins.files.formats.feature_file import FeatureFile
-from wsl_plugins.files.formats.map_file import MapFile
+from wsl_plugins.datasets.feature_cache import FeatureCache, image_id_of
+from wsl_plugins.datasets.feature_views import Route, View
+
+from mmdet.datasets import BaseDetDataset
 
 
 class CachedPipeline:
@@ -33,29 +33,30 @@ class CachedPipeline:
         >>> dataset.pipeline = CachedPipeline(dataset, routes, FeatureCache('work_dirs/cache'))
     """
 
-    def __init__(self, dataset: WSODMixin, routes: list[Route], cache: FeatureCache) -> None:
-        self.image_id = dataset.image_id
+    def __init__(self, dataset: BaseDetDataset, routes: list[Route], cache: FeatureCache) -> None:
+        self.image_id = partial(image_id_of, dataset)
         self.routes = routes
         self.cache = cache
 
-    def __call__(self, results: dict) -> dict:
-        """Packed sample of a data info; of several routes a list of each entry."""
+    def __call__(self, results: dict) -> dict | None:
+        """Packed sample of a data info; of several routes a list of each entry; None if a step
+        asks for another image."""
         samples = [self._follow(route, results) for route in self.routes]
-        if len(samples) == 1:
+        if len(samples) == 1 or None in samples:
             return samples[0]
         return {key: [sample[key] for sample in samples] for key in samples[0]}
 
-    def _follow(self, route: Route, info: dict) -> dict:
-        image, view = self.image_id(info), route.draw()
-        found = self.cache.find(view, image)
-        if found is None:  # not among those that were checked
-            raise ValueError(f'{self.cache.folder}: image {image} at {view} is not cached')
-        file, place = found
-        if isinstance(file, MapFile):
-            inputs, results = self._map(file, place, route, view, info)
-        else:
-            inputs, results = self._features(file, place, route, view, info)
+    def _follow(self, route: Route, info: dict) -> dict | None:
+        if self.cache.maps:
+            return self._with_map(route, info)
+        view = route.draw()
+        file, place = self._find(view, info)
+        rows = file.rows_of(place)
+        proposals = {k: v[file.rows[rows]] for k, v in info['proposals'].items()}
+        results = route.load.transform({**info, 'proposals': proposals})
+        chosen = results['proposals_rows']
         results.update(
+            proposals=np.asarray(file.boxes[rows])[chosen],
             ori_shape=(info['height'], info['width']),
             img_shape=tuple(file.img_shapes[place].tolist()),
             scale_factor=tuple(file.scale_factors[place].tolist()),
@@ -66,29 +67,26 @@ class CachedPipeline:
         )
         for step in route.rest:
             results = step(results)
-        return {'inputs': inputs, **results}
+        return {'inputs': torch.from_numpy(np.asarray(file.features[rows])[chosen]), **results}
 
-    @staticmethod
-    def _features(
-        file: FeatureFile, place: int, route: Route, view: View, info: dict
-    ) -> tuple[torch.Tensor, dict[str, Any]]:
-        rows = file.rows_of(place)
-        proposals = {k: v[file.rows[rows]] for k, v in info['proposals'].items()}
-        results = route.load.transform({**info, 'proposals': proposals})
-        chosen = results['proposals_rows']
-        results['proposals'] = np.asarray(file.boxes[rows])[chosen]
-        return torch.from_numpy(np.asarray(file.features[rows])[chosen]), results
+    def _with_map(self, route: Route, info: dict) -> dict | None:
+        found = route.follow(info)
+        if found is None:
+            return None
+        results, view, shape = found
+        file, place = self._find(view, info)
+        cached = tuple(file.img_shapes[place].tolist())
+        if cached != shape:
+            raise ValueError(
+                f'{file.folder}: image {self.image_id(info)} at {view} was cached with '
+                f'{cached[0]} x {cached[1]} pixels, the pipeline gives {shape[0]} x {shape[1]} '
+                '(height x width)'
+            )
+        return {'inputs': torch.from_numpy(file.map_of(place)).permute(2, 0, 1), **results}
 
-    @staticmethod
-    def _map(
-        file: MapFile, place: int, route: Route, view: View, info: dict
-    ) -> tuple[torch.Tensor, dict[str, Any]]:
-        results = route.load.transform(dict(info))
-        results['proposals'] = moved_boxes(
-            results['proposals'],
-            view,
-            tuple(file.img_shapes[place].tolist()),
-            tuple(file.scale_factors[place].tolist()),
-            route.settings()['resize']['clip_object_border'],
-        )
-        return torch.from_numpy(file.map_of(place)).permute(2, 0, 1), results
+    def _find(self, view: View, info: dict) -> tuple[Any, int]:
+        image = self.image_id(info)
+        found = self.cache.find(view, image)
+        if found is None:  # not among those that were checked
+            raise ValueError(f'{self.cache.folder}: image {image} at {view} is not cached')
+        return found

@@ -2,6 +2,7 @@
 
 import os
 from collections import defaultdict
+from os.path import join, splitext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from wsl_plugins.files.formats.feature_file import FeatureFile, boxes_digest
 from wsl_plugins.files.formats.map_file import MapFile
 from wsl_plugins.files.jobs import check_same_job
 from wsl_plugins.files.problems import LISTED
+
+from mmdet.datasets import BaseDetDataset
 
 CacheFile = FeatureFile | MapFile
 AGAIN = 'tools/cache_features.py makes what is missing'
@@ -77,7 +80,7 @@ class FeatureCache:
                     f'{", ".join(map(str, self.files))}; {AGAIN}'
                 )
 
-    def check_images(self, dataset: WSODMixin, routes: list[Route]) -> None:
+    def check_images(self, dataset: BaseDetDataset, routes: list[Route]) -> None:
         """Whether all images of a data set are there in all views of its pipeline, complete, of
         the same size and with the same proposals.
 
@@ -88,7 +91,8 @@ class FeatureCache:
         missing: list[str] = []
         for number in range(len(dataset)):
             info = dataset.get_data_info(number)
-            image, digest = dataset.image_id(info), digest_of(info, dataset.ann_file)
+            image = image_id_of(dataset, info)
+            digest = 0 if self.maps else digest_of(info, dataset.ann_file)
             for view in views:
                 found = self.find(view, image)
                 if found is None or not found[0].done[found[1]]:
@@ -101,6 +105,14 @@ class FeatureCache:
                 f'{self.folder}: {len(missing)} of {len(dataset) * len(views)} views of images of '
                 f'{dataset.ann_file} ({routes[0].where}) are not cached: {shown}; {AGAIN}'
             )
+
+
+def image_id_of(dataset: BaseDetDataset, info: dict) -> str:
+    """Path of an image below the folder of a data set's images, without suffix."""
+    if isinstance(dataset, WSODMixin):
+        return dataset.image_id(info)
+    folder = join(dataset.data_prefix.get('img') or '', '')
+    return splitext(info['img_path'].removeprefix(folder))[0]
 
 
 def digest_of(info: dict, ann_file: str) -> int:

@@ -9,9 +9,11 @@ from wsl_plugins.datasets.transforms.wrappers import TransformWithProposals
 
 from mmcv.transforms import Compose, LoadImageFromFile, RandomChoiceResize, RandomFlip, Resize
 from mmcv.transforms import TestTimeAug as Views
+from mmdet.datasets.transforms import ProposalBroadcaster
 
 Step = TypeVar('Step')
 KNOWN = 'Resize, RandomChoiceResize and RandomFlip, in this order'
+MOVING = (TransformWithProposals, ProposalBroadcaster)
 
 
 class View(NamedTuple):
@@ -32,53 +34,20 @@ class View(NamedTuple):
         return f'{self.scale[0]}x{self.scale[1]}{fill}' + (f'-{self.flip}' if self.flip else '')
 
 
-def moved_boxes(
-    boxes: np.ndarray,
-    view: View,
-    img_shape: tuple[int, int],
-    scale_factor: tuple[float, float],
-    clip: bool,
-) -> np.ndarray:
-    """Boxes of an image in a view of it, as ``Resize`` and ``RandomFlip`` move them.
-
-    Args:
-        boxes: (R, 4) xyxy pixels of the image.
-        view: of the image.
-        img_shape: height and width of the view.
-        scale_factor: x and y, from the image to the view.
-        clip: whether they end at the borders of the view.
-
-    Returns:
-        (R, 4) float32.
-
-    Example:
-        >>> view = View((20, 20), True, 'horizontal')
-        >>> moved_boxes(np.array([[1.0, 2, 4, 5]]), view, (20, 16), (2, 2), clip=True)
-        array([[ 8.,  4., 14., 10.]], dtype=float32)
-    """
-    (height, width), ends = img_shape, np.array(img_shape[::-1] * 2, np.float32)
-    moved = boxes.astype(np.float32) * np.array(scale_factor * 2, np.float32)
-    if clip:
-        moved = moved.clip(0, ends)
-    if view.flip in ('horizontal', 'diagonal'):
-        moved[:, [0, 2]] = width - moved[:, [2, 0]]
-    if view.flip in ('vertical', 'diagonal'):
-        moved[:, [1, 3]] = height - moved[:, [3, 1]]
-    return moved
-
-
 class Route:
     """Transforms from an image file to a packed sample, of which the pixels are left out.
 
     Args:
         steps: transforms in order: ``LoadImageFromFile``, ``LoadWSODProposals``,
-            ``TransformWithProposals`` of resizing and flipping, then any that need no pixels.
+            ``TransformWithProposals`` (or mmdet's ``ProposalBroadcaster``) of resizing and
+            flipping, and any that need no pixels.
         where: what messages call the pipeline.
 
     Attributes:
         image: the step that reads the image.
         load: the step that chooses among the proposals.
-        rest: steps behind the view.
+        rest: steps that neither read, choose nor move.
+        steps: all but ``image``.
 
     Raises:
         ValueError: the steps are others.
@@ -91,12 +60,14 @@ class Route:
         self.resize: Resize | RandomChoiceResize | None = None
         self.flip: RandomFlip | None = None
         self.rest: list = []
+        self.steps = [step for step in steps if not isinstance(step, LoadImageFromFile)]
+        self.moves = [n for n, step in enumerate(self.steps) if isinstance(step, MOVING)]
         for step in steps:
             if isinstance(step, LoadImageFromFile):
                 image = step
             elif isinstance(step, LoadWSODProposals):
                 load = step
-            elif isinstance(step, TransformWithProposals):
+            elif isinstance(step, MOVING):
                 self._take_moves(step)
             else:
                 self.rest.append(step)
@@ -109,8 +80,9 @@ class Route:
             raise ValueError(f'{self.where}: features are cached of pipelines with {name}')
         return step
 
-    def _take_moves(self, step: TransformWithProposals) -> None:
-        for move in step.transforms:
+    def _take_moves(self, step: TransformWithProposals | ProposalBroadcaster) -> None:
+        moves = step.transforms.transforms if isinstance(step, ProposalBroadcaster) else step
+        for move in getattr(moves, 'transforms', moves):
             kind = type(move).__name__  # subclasses move pixels in other ways
             if kind in ('Resize', 'RandomChoiceResize') and not (self.resize or self.flip):
                 self.resize = move
@@ -145,6 +117,28 @@ class Route:
         else:
             scale = self._resizer.scale
         return self._view(scale, None if self.flip is None else self.flip._choose_direction())
+
+    def follow(self, info: dict) -> tuple[dict, View, tuple[int, int]] | None:
+        """What the pipeline gives of a data info, but for pixels: a blank image is moved.
+
+        Returns:
+            The packed sample without ``inputs``, the view, and its height and width; None if a step
+            asks for another image.
+        """
+        size = info['height'], info['width']
+        results: dict | None = dict(info, img_shape=size, ori_shape=size)
+        view, shape = None, size
+        for number, step in enumerate(self.steps):
+            if number == self.moves[0]:
+                results['img'] = np.zeros(size, np.uint8)
+            results = step(results)
+            if results is None:
+                return None
+            if number == self.moves[-1]:
+                del results['img']  # what needs pixels later fails
+                flip = results['flip_direction'] if results.get('flip') else None
+                view, shape = self._view(results['scale'], flip), results['img_shape'][:2]
+        return results, view, shape
 
     def settings(self, maps: bool = False) -> dict:
         """What pixels and, unless ``maps`` are all that counts, boxes depend on beside the view,

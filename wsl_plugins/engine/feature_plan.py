@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from wsl_plugins.datasets.feature_cache import FeatureCache, check_entry, digest_of
+from wsl_plugins.datasets.feature_cache import (
+    FeatureCache,
+    check_entry,
+    digest_of,
+    image_id_of,
+)
 from wsl_plugins.datasets.feature_views import Route, View, routes_of
 from wsl_plugins.datasets.wsod_mixin import WSODMixin
 from wsl_plugins.engine.feature_job import check_job
@@ -18,6 +23,7 @@ from wsl_plugins.files.formats.map_file import MapFile
 from wsl_plugins.registry import DATASETS
 
 from mmcv.transforms import Compose
+from mmdet.datasets import BaseDetDataset
 
 LOADERS = ('train', 'val', 'test')
 
@@ -28,15 +34,16 @@ def parts_of(dataset: Any) -> list:
     return [part for one in inner for part in parts_of(one)] if inner[0] is not None else [dataset]
 
 
-def check_dataset(dataset: Any, where: str) -> None:
-    """Whether a data set is of the kind whose features are cached.
+def check_dataset(dataset: Any, where: str, maps: bool) -> None:
+    """Whether a data set is of the kind whose features, or else maps, are cached.
 
     Raises:
         ValueError: It is not.
     """
-    if not isinstance(dataset, WSODMixin):
+    if not isinstance(dataset, BaseDetDataset if maps else WSODMixin):
+        known = "mmdet's detection data sets" if maps else 'WSODVOCDataset or WSODCocoDataset'
         raise ValueError(
-            f'{where}: cached features are of WSODVOCDataset or WSODCocoDataset, got '
+            f'{where}: cached {"maps" if maps else "features"} are of {known}, got '
             f'{type(dataset).__name__}'
         )
 
@@ -54,7 +61,7 @@ class Image:
         views: at which it is wanted.
     """
 
-    dataset: WSODMixin
+    dataset: BaseDetDataset
     number: int
     digest: int
     rows: np.ndarray | None
@@ -104,7 +111,7 @@ class Wanted:
             if cfg.get(f'{name}_dataloader'):
                 where = f'{name}_dataloader'
                 for dataset in parts_of(DATASETS.build(cfg[where].dataset)):
-                    check_dataset(dataset, where)
+                    check_dataset(dataset, where, maps)
                     routes = routes_of(dataset.pipeline, where)
                     if tta and name == 'test':
                         routes += routes_of(Compose(cfg.tta_pipeline), 'tta_pipeline')
@@ -114,7 +121,7 @@ class Wanted:
             raise ValueError('config: has no data loader')
         self.route = first
 
-    def _add(self, dataset: WSODMixin, routes: list[Route], first: Route) -> None:
+    def _add(self, dataset: BaseDetDataset, routes: list[Route], first: Route) -> None:
         for route in routes:
             remedy = f'{route.where} and {first.where} need one cache each'
             asked, found = (one.settings(self.maps) for one in (route, first))
@@ -122,7 +129,7 @@ class Wanted:
         views = dict.fromkeys(view for route in routes for view in route.views())
         for number in range(len(dataset)):
             info = dataset.get_data_info(number)
-            image = dataset.image_id(info)
+            image = image_id_of(dataset, info)
             digest = 0 if self.maps else digest_of(info, dataset.ann_file)
             size = info['width'], info['height']
             known = self.images.get(image)

@@ -103,7 +103,7 @@ class CachedRoIFeatures(Hook):
             )
 
     def _replace(self, dataset: Any, cache: FeatureCache, where: str) -> None:
-        check_dataset(dataset, where)
+        check_dataset(dataset, where, cache.maps)
         if isinstance(dataset.pipeline, CachedPipeline):
             return
         routes = routes_of(dataset.pipeline, where)

@@ -39,14 +39,15 @@ def check_detector(model: nn.Module, what: str, maps: bool = False) -> FastRCNN:
         maps: its map is cached; default: features of proposals.
 
     Raises:
-        ValueError: It is no ``FastRCNN`` with :class:`RoIVectors`, or drops cells of whole maps
-            before what is cached.
+        ValueError: It is no ``FastRCNN``, or features are cached and it is none with
+            :class:`RoIVectors` or drops cells of whole maps before them.
     """
     head = getattr(model, 'roi_head', None)
-    if not (isinstance(model, FastRCNN) and isinstance(head, RoIVectors)):
+    if not (isinstance(model, FastRCNN) and (maps or isinstance(head, RoIVectors))):
         raise ValueError(
-            f'{what}: features are cached of FastRCNN with a WSODRoIHead, the model is '
-            f'{type(model).__name__} with {type(head).__name__}'
+            f'{what}: {"maps" if maps else "features"} are cached of FastRCNN'
+            f'{"" if maps else " with a WSODRoIHead"}, the model is {type(model).__name__} with '
+            f'{type(head).__name__}'
         )
     if not maps and head.drop_layer is not None and head.drop_layer.level == 'image':
         raise ValueError(

@@ -45,7 +45,7 @@ class Route:
 
     Attributes:
         image: the step that reads the image.
-        load: the step that chooses among the proposals.
+        load: the step that chooses among the proposals, which features need and maps do not.
         rest: steps that neither read, choose nor move.
         steps: all but ``image``.
 
@@ -56,7 +56,7 @@ class Route:
     def __init__(self, steps: list, where: str) -> None:
         self.where = where
         image: LoadImageFromFile | None = None
-        load: LoadWSODProposals | None = None
+        self._load: LoadWSODProposals | None = None
         self.resize: Resize | RandomChoiceResize | None = None
         self.flip: RandomFlip | None = None
         self.rest: list = []
@@ -66,14 +66,17 @@ class Route:
             if isinstance(step, LoadImageFromFile):
                 image = step
             elif isinstance(step, LoadWSODProposals):
-                load = step
+                self._load = step
             elif isinstance(step, MOVING):
                 self._take_moves(step)
             else:
                 self.rest.append(step)
         self.image = self._needed(image, 'LoadImageFromFile')
-        self.load = self._needed(load, 'wsl_plugins.LoadWSODProposals')
         self._needed(self.resize, 'wsl_plugins.TransformWithProposals with a Resize')
+
+    @property
+    def load(self) -> LoadWSODProposals:
+        return self._needed(self._load, 'wsl_plugins.LoadWSODProposals')
 
     def _needed(self, step: Step | None, name: str) -> Step:
         if step is None:
@@ -124,6 +127,9 @@ class Route:
         Returns:
             The packed sample without ``inputs``, the view, and its height and width; None if a step
             asks for another image.
+
+        Raises:
+            ValueError: A step needs pixels.
         """
         size = info['height'], info['width']
         results: dict | None = dict(info, img_shape=size, ori_shape=size)
@@ -131,7 +137,13 @@ class Route:
         for number, step in enumerate(self.steps):
             if number == self.moves[0]:
                 results['img'] = np.zeros(size, np.uint8)
-            results = step(results)
+            try:
+                results = step(results)
+            except (KeyError, AssertionError) as error:
+                raise ValueError(
+                    f'{self.where}: {type(step).__name__} failed, perhaps for want of pixels, of '
+                    f'which a cache has none: {error}'
+                ) from error
             if results is None:
                 return None
             if number == self.moves[-1]:
@@ -163,7 +175,7 @@ class Route:
     def transforms_of(self, view: View) -> list[Any]:
         """The steps that make a view of an image, all its proposals in it."""
         resize = dict(type='mmdet.Resize', scale=view.scale, keep_ratio=view.keep_ratio)
-        moves = [{**resize, **self.settings()['resize']}]
+        moves = [{**resize, **self.settings(maps=True)['resize']}]
         if view.flip:
             moves.append(dict(type='mmdet.RandomFlip', prob=1.0, direction=view.flip))
         return [self.image, LoadWSODProposals(), TransformWithProposals(moves)]

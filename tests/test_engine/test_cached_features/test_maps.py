@@ -85,9 +85,11 @@ def test_boxes_move_as_on_images(place, flip):
     samples = []
     for cached in (False, True):
         runner = place.runner(cached=cached)
-        runner.call_hook('before_run')
         dataset = runner.train_loop.dataloader.dataset
-        samples.append([dataset[n]['data_samples'] for n in range(len(dataset))])
+        runner.call_hook('before_run')
+        found = [dataset[n] for n in range(len(dataset))]
+        assert len(found[0]['inputs']) == (32 if cached else 3)
+        samples.append([sample['data_samples'] for sample in found])
     for image, other in zip(*samples, strict=True):
         assert image.flip_direction == other.flip_direction == flip
         a, b = image.proposals.bboxes, other.proposals.bboxes

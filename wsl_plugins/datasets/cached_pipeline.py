@@ -41,8 +41,11 @@ class CachedPipeline:
     def __call__(self, results: dict) -> dict | None:
         """Packed sample of a data info; of several routes a list of each entry; None if a step
         asks for another image."""
-        samples = [self._follow(route, results) for route in self.routes]
-        if len(samples) == 1 or None in samples:
+        found = [self._follow(route, results) for route in self.routes]
+        samples = [sample for sample in found if sample is not None]
+        if len(samples) < len(found):
+            return None
+        if len(samples) == 1:
             return samples[0]
         return {key: [sample[key] for sample in samples] for key in samples[0]}
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from os.path import join, splitext
+from os.path import join, realpath, splitext
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class FeatureCache:
         self.job = read_json(self.folder / 'job.json')
         self.maps = self.job.get('kind') == 'maps'
         self.files: dict[View, list[CacheFile]] = defaultdict(list)
+        self._paths: dict[str, str] = {}
         for path in sorted(self.folder.glob('*/view.json')):
             if not path.parent.name.startswith('.'):
                 file = (MapFile if self.maps else FeatureFile)(path.parent)
@@ -82,7 +83,7 @@ class FeatureCache:
 
     def check_images(self, dataset: BaseDetDataset, routes: list[Route]) -> None:
         """Whether all images of a data set are there in all views of its pipeline, complete, of
-        the same size and with the same proposals.
+        the same size and with the same proposals, and differ from those asked for before by name.
 
         Raises:
             ValueError: They are not.
@@ -92,6 +93,7 @@ class FeatureCache:
         for number in range(len(dataset)):
             info = dataset.get_data_info(number)
             image = image_id_of(dataset, info)
+            check_path(self._paths.setdefault(image, info['img_path']), info, image)
             digest = 0 if self.maps else digest_of(info, dataset.ann_file)
             for view in views:
                 found = self.find(view, image)
@@ -113,6 +115,19 @@ def image_id_of(dataset: BaseDetDataset, info: dict) -> str:
         return dataset.image_id(info)
     folder = join(dataset.data_prefix.get('img') or '', '')
     return splitext(info['img_path'].removeprefix(folder))[0]
+
+
+def check_path(known: str, info: dict, image: str) -> None:
+    """Whether the file of an image is the known one of this name.
+
+    Raises:
+        ValueError: It is another one.
+    """
+    if info['img_path'] != known and realpath(info['img_path']) != realpath(known):
+        raise ValueError(
+            f'{info["img_path"]}: {known} is image {image}, too: cache them into two folders, or '
+            'let the names of images start from a folder that both lie in'
+        )
 
 
 def digest_of(info: dict, ann_file: str) -> int:

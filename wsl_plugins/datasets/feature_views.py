@@ -48,6 +48,7 @@ class Route:
         load: the step that chooses among the proposals, which features need and maps do not.
         rest: steps that neither read, choose nor move.
         steps: all but ``image``.
+        moves: places of those that move, in ``steps``.
 
     Raises:
         ValueError: the steps are others.
@@ -84,8 +85,8 @@ class Route:
         return step
 
     def _take_moves(self, step: TransformWithProposals | ProposalBroadcaster) -> None:
-        moves = step.transforms.transforms if isinstance(step, ProposalBroadcaster) else step
-        for move in getattr(moves, 'transforms', moves):
+        inner = step.transforms if isinstance(step, ProposalBroadcaster) else step
+        for move in inner.transforms:
             kind = type(move).__name__  # subclasses move pixels in other ways
             if kind in ('Resize', 'RandomChoiceResize') and not (self.resize or self.flip):
                 self.resize = move
@@ -132,11 +133,21 @@ class Route:
             ValueError: A step needs pixels.
         """
         size = info['height'], info['width']
-        results: dict | None = dict(info, img_shape=size, ori_shape=size)
-        view, shape = None, size
-        for number, step in enumerate(self.steps):
-            if number == self.moves[0]:
-                results['img'] = np.zeros(size, np.uint8)
+        first, last = self.moves[0], self.moves[-1] + 1
+        results = self._run(self.steps[:first], dict(info, img_shape=size, ori_shape=size))
+        if results is not None:
+            blank = np.zeros(size, np.uint8)
+            results = self._run(self.steps[first:last], dict(results, img=blank))
+        if results is None:
+            return None
+        del results['img']  # what needs pixels fails
+        flip = results['flip_direction'] if results.get('flip') else None
+        view, shape = self._view(results['scale'], flip), results['img_shape'][:2]
+        results = self._run(self.steps[last:], results)
+        return None if results is None else (results, view, shape)
+
+    def _run(self, steps: list, results: dict | None) -> dict | None:
+        for step in steps:
             try:
                 results = step(results)
             except (KeyError, AssertionError) as error:
@@ -145,12 +156,8 @@ class Route:
                     f'which a cache has none: {error}'
                 ) from error
             if results is None:
-                return None
-            if number == self.moves[-1]:
-                del results['img']  # what needs pixels later fails
-                flip = results['flip_direction'] if results.get('flip') else None
-                view, shape = self._view(results['scale'], flip), results['img_shape'][:2]
-        return results, view, shape
+                break
+        return results
 
     def settings(self, maps: bool = False) -> dict:
         """What pixels and, unless ``maps`` are all that counts, boxes depend on beside the view,

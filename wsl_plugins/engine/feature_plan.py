@@ -12,6 +12,7 @@ from mmengine.config import Config
 from wsl_plugins.datasets.feature_cache import (
     FeatureCache,
     check_entry,
+    check_path,
     digest_of,
     image_id_of,
 )
@@ -136,7 +137,9 @@ class Wanted:
             if known is None:
                 rows = None if self.maps else self._choose(image, routes[0], info['proposals'])
                 known = self.images[image] = Image(dataset, number, digest, rows, size)
-            elif (known.digest, known.size) != (digest, size):
+            else:
+                check_path(known.info()['img_path'], info, image)
+            if (known.digest, known.size) != (digest, size):
                 raise ValueError(
                     f'{dataset.ann_file}: image {image} has other proposals or another size than '
                     f'in {known.dataset.ann_file}: cache them into two folders'

@@ -1,6 +1,7 @@
 """mmdet's own Fast R-CNN on cached maps, through the runner: boxes, proposals and flips."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -139,3 +140,18 @@ def test_features_of_proposals_are_not_cached(place):
         ValueError, match='cached features are of WSODVOCDataset or WSODCocoDataset'
     ):
         place.cache()
+
+
+def test_two_images_of_one_name(place):
+    """Their files lie in two folders, and their sizes are equal."""
+    root = place.out.parent / 'data'
+    shutil.copytree(root / 'VOC2007/JPEGImages', root / 'others/JPEGImages')
+    place.cache(maps=True)
+    place.cfg.val_dataloader.dataset.update(
+        ann_file='train.json', data_prefix=dict(img='others/JPEGImages/'), proposal_file='train.pkl'
+    )
+    with pytest.raises(ValueError, match='others/.*jpg: .*VOC2007/.* is image 000000, too'):
+        place.runner().train()
+    shutil.rmtree(place.out)
+    with pytest.raises(ValueError, match='others/.*jpg: .*VOC2007/.* is image 000000, too'):
+        place.cache(maps=True)

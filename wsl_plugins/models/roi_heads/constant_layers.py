@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ def check_detector(model: nn.Module, what: str, maps: bool = False) -> FastRCNN:
         ValueError: It is no ``FastRCNN``, or features are cached and it is none with
             :class:`RoIVectors` or drops cells of whole maps before them.
     """
-    head = getattr(model, 'roi_head', None)
+    head: Any = getattr(model, 'roi_head', None)
     if not (isinstance(model, FastRCNN) and (maps or isinstance(head, RoIVectors))):
         raise ValueError(
             f'{what}: {"maps" if maps else "features"} are cached of FastRCNN'

@@ -213,7 +213,12 @@ def test_a_simulated_annotator(folder):
         'random,0,0,0,0.3333,0.3333',
     ]
     assert Path('sim/annotator.csv').read_text() in done.stdout
-    assert cv2.imread('sim/annotator.png') is not None
+    picture = cv2.imread('sim/annotator.png')
+    Path('maps.csv').write_text('order,seed,images,mAP\nrandom,0,0,0.2\nrandom,0,3,0.4\n')
+    done = run('analysis/annotator.py', 'boxes.json', '--counts', 0, 3, *args, '--maps', 'maps.csv')
+    assert done.returncode == 0, done.stderr
+    wider = cv2.imread('sim/annotator.png')
+    assert wider.shape[1] == picture.shape[1] * 3 // 2  # a third panel
     mixed = PseudoBoxFile.load('sim/doubt_0_1.json')
     assert mixed.corrected == {'b.jpg'} and mixed.labels['b.jpg'].tolist() == [0, 0]
     assert mixed.scores['a.jpg'] == 0.9
@@ -226,9 +231,11 @@ def test_a_simulated_annotator(folder):
         (['--counts', -1], r'--counts must lie in 0\.\.3'),
         (['--counts', 1, '--seeds', 0], 'needs --order LIST or --seeds of at least 1'),
         (['--counts', 1, '--order', 'none.txt'], 'none.txt: no such list'),
+        (['--counts', 1, '--maps', 'doubt.csv'], r'doubt.csv: needs columns order, .* mAP'),
     ],
 )
 def test_the_annotator_refuses(folder, args, problem):
+    Path('doubt.csv').write_text('order,seed,images,precision\nrandom,0,3,0.4\n')
     done = run(
         'analysis/annotator.py', 'boxes.json', *args, '--eval-coco', 'boxes.json', '--out', 'x'
     )

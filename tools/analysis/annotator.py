@@ -46,6 +46,9 @@ def parse_args() -> argparse.Namespace:
     known.add_argument('--eval-coco', metavar='FILE', help='COCO annotations with the objects')
     parser.add_argument('--eval-split', default='trainval', help='of --eval-voc (%(default)s)')
     parser.add_argument('--save', action='store_true', help='write the set after each number')
+    parser.add_argument(
+        '--maps', metavar='CSV', help='columns order, seed, images, mAP: of detectors trained so'
+    )
     parser.add_argument('--out', required=True, help='folder to write to')
     return parser.parse_args()
 
@@ -118,17 +121,34 @@ def simulate(args: argparse.Namespace) -> list[dict]:
     return rows
 
 
-def plot(rows: list[dict], path: Path) -> None:
-    figure = Figure(figsize=(9, 3.6), layout='constrained')
-    for axes, what in zip(figure.subplots(1, 2), ('precision', 'recall'), strict=True):
-        for name in dict.fromkeys(row['order'] for row in rows):
-            own = [row for row in rows if row['order'] == name]
+def read_maps(path: str) -> list[dict]:
+    """Rows of order, seed, images and mAP.
+
+    Raises:
+        ValueError: The file is no such table.
+    """
+    with open(path, newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return [dict(row, images=int(row['images']), mAP=float(row['mAP'])) for row in rows]
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f'{path}: needs columns order, seed, images, mAP: {error}') from error
+
+
+def plot(rows: list[dict], maps: list[dict], path: Path) -> None:
+    panels = [(rows, 'precision', ' of the set, IoU 0.5'), (rows, 'recall', ' of the set, IoU 0.5')]
+    if maps:
+        panels.append((maps, 'mAP', ' of a detector trained on the set'))
+    figure = Figure(figsize=(4.5 * len(panels), 3.6), layout='constrained')
+    for axes, (lines, what, whose) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        for name in dict.fromkeys(row['order'] for row in lines):
+            own = [row for row in lines if row['order'] == name]
             counts = sorted({row['images'] for row in own})
             values = [[row[what] for row in own if row['images'] == count] for count in counts]
             (line,) = axes.plot(counts, [np.mean(v) for v in values], marker='o', label=name)
             low, high = [min(v) for v in values], [max(v) for v in values]
             axes.fill_between(counts, low, high, color=line.get_color(), alpha=0.2)
-        axes.set(xlabel='corrected images', ylabel=f'{what} of the set, IoU 0.5')
+        axes.set(xlabel='corrected images', ylabel=f'{what}{whose}')
         axes.legend()
     with atomic_write(path) as file:
         FigureCanvasAgg(figure).print_png(file)
@@ -139,6 +159,7 @@ def main() -> int:
     try:
         if args.seeds < 0 or not (args.seeds or args.order):
             raise ValueError('needs --order LIST or --seeds of at least 1')
+        maps = read_maps(args.maps) if args.maps else []
         rows = simulate(args)
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator='\n')
@@ -146,7 +167,7 @@ def main() -> int:
         writer.writerows(rows)
         with atomic_write(Path(args.out, 'annotator.csv')) as file:
             file.write(text.getvalue().encode())
-        plot(rows, Path(args.out, 'annotator.png'))
+        plot(rows, maps, Path(args.out, 'annotator.png'))
     except (ValueError, OSError) as error:
         print(f'annotator: error: {error}', file=sys.stderr)
         return 1

@@ -30,11 +30,11 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-train_cfg = dict(max_epochs=4, val_interval=4)
+train_cfg = dict(max_epochs=8, val_interval=8)
 val_cfg = dict(fp16=True)  # in bfloat16 on CPUs
 test_cfg = val_cfg
 optim_wrapper = _base_.context_optimizer
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=400),
-    dict(type='CosineAnnealingLR', T_max=4, by_epoch=True, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=8, by_epoch=True, convert_to_iter_based=True),
 ]

@@ -52,7 +52,7 @@ CELLS = dict(
     bbox_head=dict(
         _delete_=True,
         type='wsl_plugins.ContextBBoxHead',
-        in_channels=128,
+        in_channels=64,
         fc_channels=16,
         num_classes=5,
     ),

@@ -6,7 +6,11 @@ import pytest
 import torch
 
 from wsl_plugins.models.layers import ConcreteDropBlock, DropBlock
-from wsl_plugins.models.layers.box_means import box_and_frame_means, clip_to_cells
+from wsl_plugins.models.layers.box_means import (
+    box_and_frame_means,
+    cell_and_frame_means,
+    clip_to_cells,
+)
 from wsl_plugins.models.roi_heads import ContextRoIExtractor
 
 STRIDE, RATIO = 16, 1.8
@@ -74,13 +78,18 @@ def test_against_loop(dtype, size, border):
     maps = (torch.rand(2, 3, 7, 9) * 6).to(dtype)
     rois = some_rois()
     more = 1 / STRIDE, RATIO, size, 0.0, border
-    got = box_and_frame_means(maps, rois, *more)
+    got = cell_and_frame_means(maps, rois, *more)
     assert got.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
     wanted = torch.stack([slow(maps, roi, size, border) for roi in rois])
     assert (wanted[30, 3:] == 0).all()
-    torch.testing.assert_close(got.double(), wanted, rtol=1e-4, atol=1e-4)
+    cells, frame = wanted[:, :3].flatten(2), wanted[:, 3:, 0, 0]
+    cells_wanted = torch.cat([cells, frame[..., None]], dim=2).transpose(1, 2)
+    torch.testing.assert_close(got.double(), cells_wanted, rtol=1e-4, atol=1e-4)
+    if not border:
+        joined = box_and_frame_means(maps, rois, *more[:-1])
+        torch.testing.assert_close(joined.double(), wanted, rtol=1e-4, atol=1e-4)
     cells_last = maps.contiguous(memory_format=torch.channels_last)
-    again = box_and_frame_means(cells_last, rois, *more)
+    again = cell_and_frame_means(cells_last, rois, *more)
     torch.testing.assert_close(again, got, rtol=1e-5, atol=1e-4)
 
 
@@ -119,13 +128,24 @@ def test_gradient():
 
 def test_extractor():
     maps, rois = torch.rand(2, 3, 7, 9), some_rois()
-    for size, border, side in ((1, 0, 1), (4, 0, 4), (3, 1, 5)):
-        extractor = ContextRoIExtractor(stride=STRIDE, ratio=RATIO, output_size=size, border=border)
+    for size in (1, 4):
+        extractor = ContextRoIExtractor(stride=STRIDE, ratio=RATIO, output_size=size)
         got = extractor((maps,), rois)
-        assert got.shape == (35, 6, side, side)
-        wanted = box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, size, border=border)
-        assert torch.equal(got, wanted)
-        assert extractor((maps,), rois[:0]).shape == (0, 6, side, side)
+        assert got.shape == (35, 6, size, size)
+        assert torch.equal(got, box_and_frame_means(maps, rois, 1 / STRIDE, RATIO, size))
+        assert extractor((maps,), rois[:0]).shape == (0, 6, size, size)
+
+
+def test_extractor_with_border():
+    maps, rois = (torch.rand(2, 3, 14, 18), torch.rand(2, 5, 7, 9)), some_rois()
+    extractor = ContextRoIExtractor([8, STRIDE], RATIO, output_size=3, border=1)
+    got = extractor(maps, rois)
+    assert got.shape == (35, 8, 26, 1)
+    parts = got[:, :3], got[:, 3:]
+    for one, part, stride in zip(maps, parts, (8, STRIDE), strict=True):
+        wanted = cell_and_frame_means(one, rois, 1 / stride, RATIO, 3, border=1)
+        assert torch.equal(part[..., 0].transpose(1, 2), wanted)
+    assert extractor(maps, rois[:0]).shape == (0, 8, 26, 1)
 
 
 def test_several_maps():

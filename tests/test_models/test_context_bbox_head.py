@@ -9,10 +9,15 @@ from wsl_plugins.models.roi_heads import ContextBBoxHead
 def make(**options):
     torch.manual_seed(0)
     init_default_scope('mmdet')
-    options = dict(in_channels=6, num_classes=4, fc_channels=8, cell_channels=2) | options
+    options = dict(in_channels=3, num_classes=4, fc_channels=8, cell_channels=2) | options
     head = ContextBBoxHead(**options)
     head.init_weights()
     return head.eval()
+
+
+def laid_out(cells, frame):
+    """As the extractor gives cells (R, C, n, n) and frames (R, C)."""
+    return torch.cat([cells.flatten(2), frame[..., None]], dim=2)[..., None]
 
 
 def unit(vector):
@@ -20,34 +25,34 @@ def unit(vector):
 
 
 def test_against_a_loop():
-    head, features = make(scale=3.0), torch.rand(5, 6, 5, 5)
-    scores, deltas = head(features)
-    for row, roi in enumerate(features):
+    head, features, frames = make(scale=3.0), torch.rand(5, 3, 5, 5), torch.rand(5, 3)
+    scores, deltas = head(laid_out(features, frames))
+    for row, (roi, frame) in enumerate(zip(features, frames, strict=True)):
         inner = roi[:, 1:4, 1:4].flatten(1).mean(dim=1)
-        means = torch.cat([unit(inner[:3]), unit(inner[3:])]) * 3
+        means = torch.cat([unit(inner), unit(frame)]) * 3
         hidden = head.cls_fc(means).clamp(min=0)
         torch.testing.assert_close(scores[row], head.fc_cls(hidden))
-        cells = [unit(roi[:3, y, x]) * 3 for y in range(5) for x in range(5)]
+        cells = [unit(roi[:, y, x]) * 3 for y in range(5) for x in range(5)]
         hidden = torch.cat([head.reg_cells(cell).clamp(min=0) for cell in cells])
         torch.testing.assert_close(deltas[row], head.fc_reg(head.reg_fc(hidden).clamp(min=0)))
 
 
 def test_the_border_is_of_the_box_alone():
-    head, features = make(border=2, roi_feat_size=7), torch.rand(3, 6, 7, 7)
-    other = features.clone()
-    other[:, :3, :2] += torch.rand(3, 3, 2, 7)
-    before, after = head(features), head(other)
+    head, features = make(border=2, roi_feat_size=7), torch.rand(3, 3, 7, 7)
+    other, frame = features.clone(), torch.rand(3, 3)
+    other[:, :, :2] += torch.rand(3, 3, 2, 7)
+    before, after = head(laid_out(features, frame)), head(laid_out(other, frame))
     assert torch.equal(before[0], after[0]) and not torch.allclose(before[1], after[1], atol=1e-5)
 
 
 def test_without_rois_and_in_bfloat16():
     head = make()
-    assert [len(part) for part in head(torch.rand(0, 6, 5, 5))] == [0, 0]
+    assert [len(part) for part in head(torch.rand(0, 3, 26, 1))] == [0, 0]
     with torch.autocast('cpu', torch.bfloat16):
-        parts = head(torch.rand(2, 6, 5, 5))
+        parts = head(torch.rand(2, 3, 26, 1))
     assert all(part.dtype == torch.float32 for part in parts)  # as mmdet's SoftTeacher needs it
 
 
 def test_training_drops():
-    head, features = make().train(), torch.rand(2, 6, 5, 5)
+    head, features = make().train(), torch.rand(2, 3, 26, 1)
     assert not torch.equal(head(features)[0], head(features)[0])

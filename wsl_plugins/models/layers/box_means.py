@@ -24,13 +24,16 @@ def integral_image(maps: Tensor) -> Tensor:
     return F.pad(cells.cumsum(dim=1).cumsum(dim=2), (0, 0, 1, 0, 1, 0))
 
 
-def box_sums(integral: Tensor, images: Tensor, boxes: Tensor) -> Tensor:
+def box_sums(
+    integral: Tensor, images: Tensor, boxes: Tensor, factors: Tensor | None = None
+) -> Tensor:
     """Sums of the cells in boxes, a cell that is partly inside by its share.
 
     Args:
         integral: of :func:`integral_image`.
         images: (R,) int64, the map of each box.
         boxes: (R, 4) xyxy in cells, within the map.
+        factors: (R,), of each sum. Default: 1.
 
     Returns:
         (R, C), of the type of ``integral``; gradients reach the maps, not the boxes.
@@ -50,6 +53,8 @@ def box_sums(integral: Tensor, images: Tensor, boxes: Tensor) -> Tensor:
         signs = part.new_tensor([-1, 1])
         weights.append(torch.cat([signs * (1 - part), signs * part], dim=1))
     corners = (images[:, None] * rows + places[0])[:, :, None] * columns + places[1][:, None]
+    if factors is not None:
+        weights[0] = weights[0] * factors[:, None]
     shares = weights[0][:, :, None] * weights[1][:, None]
     places_of_box, cells = corners.flatten(1), integral.flatten(0, 2)
     weights_of_box = shares.flatten(1).to(integral.dtype)
@@ -90,7 +95,7 @@ def cells_of(boxes: Tensor, size: int) -> Tensor:
     return torch.cat([low, low + side], dim=2).view(-1, 4)
 
 
-def box_and_frame_means(
+def cell_and_frame_means(
     maps: Tensor,
     rois: Tensor,
     scale: float,
@@ -99,7 +104,7 @@ def box_and_frame_means(
     offset: float = 0.0,
     border: int = 0,
 ) -> Tensor:
-    """Means over the cells of boxes and over the frames around them.
+    """Means over the cells of boxes, and over the frames around them.
 
     The frame of a box is the box of ``ratio`` times its width and height around the same centre
     without the box itself. Both end at the borders of the map. A box that leaves no frame (less
@@ -116,13 +121,13 @@ def box_and_frame_means(
             are zeros. Default 0.
 
     Returns:
-        (R, 2C, n, n), float32 (float64 for float64 maps), n = size + 2 border: means of the cells
-        of the box, then the mean of the frame, the same in each. A box smaller than a cell of the
-        map counts as :func:`clip_to_cells` has it.
+        (R, n^2 + 1, C), float32 (float64 for float64 maps), n = size + 2 border: means of the
+        cells, row by row, then the mean of the frame. A box smaller than a cell of the map counts
+        as :func:`clip_to_cells` has it.
 
     Example:
         >>> maps, rois = torch.arange(6.0).view(1, 1, 1, 6), torch.tensor([[0, 32.0, 0, 64, 16]])
-        >>> box_and_frame_means(maps, rois, scale=1 / 16, ratio=2).flatten()  # cells 2, 3; 1, 4
+        >>> cell_and_frame_means(maps, rois, scale=1 / 16, ratio=2).flatten()  # cells 2, 3; 1, 4
         tensor([2.5000, 2.5000])
     """
     maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
@@ -133,20 +138,45 @@ def box_and_frame_means(
     inner = clip_to_cells(boxes, height, width)
     middle, half = (inner[:, :2] + inner[:, 2:]) / 2, (inner[:, 2:] - inner[:, :2]) / 2 * ratio
     outer = clip_to_cells(torch.cat([middle - half, middle + half], dim=1), height, width)
-    area, whole = ((b[:, 2:] - b[:, :2]).prod(dim=1)[:, None] for b in (inner, outer))
-    number, grown = size + 2 * border, border / size * (inner[:, 2:] - inner[:, :2])
+    grown = border / size * (inner[:, 2:] - inner[:, :2])
+    number = size + 2 * border
     grid = cells_of(torch.cat([inner[:, :2] - grown, inner[:, 2:] + grown], dim=1), number)
     ends = torch.stack([torch.as_tensor(side).to(grid) for side in (width, height) * 2])
-    grid = torch.minimum(grid.clamp(min=0), ends)
-    cells = box_sums(integral, images.repeat_interleave(number**2), grid)
-    cells = cells.unflatten(0, (-1, number, number))
-    areas = (grid[:, 2:] - grid[:, :2]).prod(dim=1).view(-1, number, number, 1)
-    box = slice(border, border + size)
-    inside, rest = cells[:, box, box].sum(dim=(1, 2)), whole - area
-    around = box_sums(integral, images, outer) - inside
-    own = middles[images, :, 0, 0]
-    frame = torch.where(rest > 0.01, around / rest.clamp(min=0.01) + own, 0)
-    least = 0.01 / size**2
-    cells = torch.where(areas > least, cells / areas.clamp(min=least) + own[:, None, None], 0)
-    frame = frame[:, None, None].expand_as(cells)
-    return torch.cat([cells, frame], dim=3).permute(0, 3, 1, 2)
+    grid = torch.minimum(grid.clamp(min=0), ends).view(-1, number**2, 4)
+    areas, whole = _areas(grid), _areas(outer)[:, None]
+    own = _areas(inner)[:, None]
+    shares = torch.cat([_inverse(areas, 0.01 / size**2), _inverse(whole - own, 0.01)], dim=1)
+    places = torch.cat([grid, outer[:, None]], dim=1).flatten(0, 1)
+    means = box_sums(integral, images.repeat_interleave(number**2 + 1), places, shares.flatten())
+    means = means.view(-1, number**2 + 1, maps.shape[1])
+    means[:, -1] -= box_sums(integral, images, inner, shares[:, -1])  # in place: large
+    return means.addcmul_(middles[images, :, 0, 0][:, None], (shares > 0).to(means)[..., None])
+
+
+def _areas(boxes: Tensor) -> Tensor:
+    return (boxes[..., 2:] - boxes[..., :2]).prod(dim=-1)
+
+
+def _inverse(areas: Tensor, least: float) -> Tensor:
+    """1 / areas, 0 of those that are not above ``least``."""
+    return (areas > least) / areas.clamp(min=least)
+
+
+def box_and_frame_means(
+    maps: Tensor, rois: Tensor, scale: float, ratio: float, size: int = 1, offset: float = 0.0
+) -> Tensor:
+    """:func:`cell_and_frame_means` as maps.
+
+    Returns:
+        (R, 2C, size, size): the cells of the box, then the mean of the frame, the same in each.
+
+    Example:
+        >>> maps, rois = torch.arange(6.0).view(1, 1, 1, 6), torch.tensor([[0, 32.0, 0, 64, 16]])
+        >>> box_and_frame_means(maps, rois, scale=1 / 16, ratio=2).shape
+        torch.Size([1, 2, 1, 1])
+    """
+    means = cell_and_frame_means(maps, rois, scale, ratio, size, offset)
+    if size == 1:
+        return means.flatten(1)[..., None, None]
+    cells, frame = means[:, :-1], means[:, -1:].expand(-1, size**2, -1)
+    return torch.cat([cells, frame], dim=2).transpose(1, 2).unflatten(2, (size, size))

@@ -1,5 +1,6 @@
 """Head of Fast R-CNN on the means of a frozen network."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,7 +26,7 @@ class ContextBBoxHead(BBoxHead):
       them, ``fc_channels``, ReLU, dropout, deltas (the same for all classes).
 
     Args:
-        in_channels: of the extractor, those of box and frame together. Default 2560.
+        in_channels: of the map. Default 1280.
         roi_feat_size: rows and columns of cells, the extractor's ``output_size + 2 border``.
             Default 5.
         border: the extractor's. Default 1.
@@ -38,15 +39,15 @@ class ContextBBoxHead(BBoxHead):
     Example:
         >>> from mmengine.registry import init_default_scope
         >>> init_default_scope('mmdet')  # as the runner does
-        >>> head = ContextBBoxHead(in_channels=16, roi_feat_size=3, num_classes=20)
-        >>> scores, deltas = head(torch.rand(4, 16, 3, 3))
+        >>> head = ContextBBoxHead(in_channels=8, roi_feat_size=3, num_classes=20)
+        >>> scores, deltas = head(torch.rand(4, 8, 3 * 3 + 1, 1))
         >>> scores.shape, deltas.shape
         (torch.Size([4, 21]), torch.Size([4, 4]))
     """
 
     def __init__(
         self,
-        in_channels: int = 2560,
+        in_channels: int = 1280,
         roi_feat_size: int = 5,
         border: int = 1,
         fc_channels: int = 1024,
@@ -60,19 +61,25 @@ class ContextBBoxHead(BBoxHead):
         )
         self.border = border
         self.scale = scale
+        self.cells = roi_feat_size
         self.means = NormalizedAvgPool(scale=scale, dropout=dropout, groups=2)
-        self.cls_fc = nn.Linear(in_channels, fc_channels)
+        self.cls_fc = nn.Linear(2 * in_channels, fc_channels)
         self.cls_dropout = nn.Dropout(dropout)
-        self.reg_cells = nn.Linear(in_channels // 2, cell_channels)
+        self.reg_cells = nn.Linear(in_channels, cell_channels)
         self.reg_fc = nn.Linear(cell_channels * roi_feat_size**2, fc_channels)
         self.reg_dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores (R, classes + 1) and deltas (R, 4), float32, of the extractor's features."""
-        box = slice(self.border, x.shape[2] - self.border)
-        of_class = self.cls_dropout(F.relu(self.cls_fc(self.means(x[:, :, box, box]))))
-        cells = x.chunk(2, dim=1)[0].flatten(2).transpose(1, 2)
-        cells = F.normalize(cells.float(), dim=2) * self.scale
-        of_cells = F.relu(self.reg_cells(cells)).flatten(1)
+        """Scores (R, classes + 1) and deltas (R, 4), float32, of what the extractor gives, (R, C,
+        n^2 + 1, 1): cells, then the frame."""
+        cells, frame = x.flatten(2).transpose(1, 2).float().split([self.cells**2, 1], dim=1)
+        box = slice(self.border, self.cells - self.border)
+        inner = cells.unflatten(1, (self.cells, self.cells))[:, box, box].mean(dim=(1, 2))
+        means = torch.cat([inner, frame[:, 0]], dim=1)[..., None, None]
+        of_class = self.cls_dropout(F.relu(self.cls_fc(self.means(means))))
+        # scaled behind the product, which is smaller
+        factors = self.scale / cells.norm(dim=2, keepdim=True).clamp(min=1e-12)
+        products = F.linear(cells, self.reg_cells.weight).float() * factors
+        of_cells = F.relu(products + self.reg_cells.bias).flatten(1)
         of_box = self.reg_dropout(F.relu(self.reg_fc(of_cells)))
         return self.fc_cls(of_class).float(), self.fc_reg(of_box).float()

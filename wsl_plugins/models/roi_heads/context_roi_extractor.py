@@ -6,7 +6,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from wsl_plugins.models.layers.box_means import box_and_frame_means
+from wsl_plugins.models.layers.box_means import box_and_frame_means, cell_and_frame_means
 from wsl_plugins.registry import MODELS
 
 
@@ -37,8 +37,9 @@ class ContextRoIExtractor(BaseModule):
             16.
         ratio: of the sides of the frame to those of its box, above 1. Default 1.8.
         output_size: rows and columns of a box. Default 1.
-        border: rows and columns of cells of that size on each side of the box, too, for heads that
-            regress boxes; zeros outside the map. Default 0.
+        border: rows and columns of cells of that size on each side of the box, too, for
+            :class:`wsl_plugins.ContextBBoxHead`; zeros outside the map. The frame is one more cell
+            then, not a copy in each. Default 0.
         offset: cells by which the maps lie below and to the right of where resizing takes them to
             be; 0.5 for the maps of ``TimmBackbone`` with ``centred=False`` and TensorFlow's
             padding. Default 0.
@@ -89,12 +90,15 @@ class ContextRoIExtractor(BaseModule):
 
     def forward(self, feats: tuple[Tensor, ...], rois: Tensor) -> Tensor:
         """(R, 2C, n, n), float32, of maps (N, C_i, H_i, W_i) and rois (R, 5); C is the sum of C_i,
-        the first C channels are those of the box, and n = output_size + 2 border."""
-        more = self.ratio, self.output_size, self.offset, self.border
-        means = [
-            box_and_frame_means(maps, rois, 1 / stride, *more)
-            for maps, stride in zip(feats, self.strides, strict=True)
-        ]
+        n is output_size, and the first C channels are those of the box. With a border (R, C,
+        n^2 + 1, 1), n = output_size + 2 border: cells row by row, then the frame."""
+        more = self.ratio, self.output_size, self.offset
+        levels = [(maps, rois, 1 / s) for maps, s in zip(feats, self.strides, strict=True)]
+        if self.border:
+            means = [cell_and_frame_means(*level, *more, self.border) for level in levels]
+            joined = means[0] if len(means) == 1 else torch.cat(means, dim=2)
+            return joined.transpose(1, 2)[..., None]
+        means = [box_and_frame_means(*level, *more) for level in levels]
         if len(means) == 1:
             return means[0]
         boxes, frames = zip(*(mean.chunk(2, dim=1) for mean in means), strict=True)

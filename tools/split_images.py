@@ -42,6 +42,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=SetOptions, metavar='KEY=VALUE', help='as in train.py'
     )
+    parser.add_argument(
+        '--amp', action='store_true', help='run layers in bfloat16 (CPU) or float16 (GPU)'
+    )
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     return parser.parse_args()
 
@@ -65,8 +68,10 @@ def split(args: argparse.Namespace) -> tuple[int, int]:
     content = read_json(os.path.join(settings.get('data_root') or '', settings.ann_file))
     model = build_model(cfg, args.checkpoint, args.device)
     count = len(content['images'])
-    found = track_iter_progress((losses_of_images(model, settings), count))
-    losses = dict(found)
+    kind = torch.device(args.device).type
+    dtype = torch.bfloat16 if kind == 'cpu' else torch.float16
+    with torch.autocast(kind, dtype, enabled=args.amp):
+        losses = dict(track_iter_progress((losses_of_images(model, settings), count)))
     kept = set(smallest(losses, args.share))
     left = losses.keys() - kept
     names = {image['id']: image['file_name'] for image in content['images']}

@@ -89,6 +89,16 @@ def test_all_stages(forks, place):
     files = {image['id']: image['file_name'] for image in boxes['images']}
     worst = max(losses[files[n]] for n in ids[0])
     assert all(losses[files[n]] is None or losses[files[n]] >= worst for n in ids[1])
+    config = ROOT / 'projects/retraining/faster-rcnn_r18_demo.py'
+    checkpoint = next(work.glob('training/epoch_2.pth'))
+    options = [f'train_dataloader.dataset.ann_file={work}/boxes/boxes.json']
+    words = [config, checkpoint, '--amp', '--out', 'amp', '--cfg-options', *options]
+    done = forks.run(ROOT / 'tools/split_images.py', *words, cwd=place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rounded = json.loads((place / 'amp/losses.json').read_text())
+    assert rounded.keys() == losses.keys() and rounded != losses
+    for name, loss in losses.items():
+        assert rounded[name] == (loss and pytest.approx(loss, rel=0.05)), name
     again = forks.run(ROOT / 'tools/retrain.py', 'stages.py', cwd=place).stdout
     assert again.count(': complete (') == 8 and '$ python' not in again
 

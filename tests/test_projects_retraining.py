@@ -97,10 +97,9 @@ def voc(tmp_path):
     (tmp_path / 'proposals').mkdir()
     proposals = dict(bboxes=np.float32([[0, 0, 60, 60], [60, 10, 128, 96], [9, 9, 62, 58]]))
     of_images = {f'JPEGImages/{number:06d}.jpg': proposals for number in (0, 1, 4)}
-    for name in ('train', 'trainval'):
-        (tmp_path / f'proposals/voc2007_{name}.pkl').write_bytes(pickle.dumps(of_images))
-    of_images = {f'{number:06d}': proposals['bboxes'] for number in (2, 3)}
-    for name in ('val', 'test'):
+    (tmp_path / 'proposals/voc2007_trainval.pkl').write_bytes(pickle.dumps(of_images))
+    of_images = {f'{number:06d}': proposals['bboxes'] for number in range(5)}
+    for name in ('train', 'val', 'test'):
         ProposalFile.from_images(of_images).save(tmp_path / f'proposals/voc2007_{name}.npz')
     return tmp_path
 
@@ -174,7 +173,7 @@ def test_trains_on_corrected_and_pseudo_boxes(config):
 def test_steps_without_any_box(config, name):
     """Boxes of no image are left: a step with images that have none, then one with some."""
     cfg = config(name)
-    cfg.train_dataloader.dataset.filter_cfg = None
+    cfg.train_dataloader.dataset.filter_cfg = dict(filter_empty_gt=False)
     runner = Runner.from_cfg(cfg)
     model, loader = runner.model, runner.train_dataloader
     model.train()

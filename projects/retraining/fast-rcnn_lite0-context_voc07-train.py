@@ -15,8 +15,9 @@ train_dataloader = dict(
     persistent_workers=False,
     batch_sampler=None,
     dataset=dict(
+        type='wsl_plugins.PseudoBoxCocoDataset',
         ann_file='pseudo_boxes/voc07_train.json',
-        proposal_file='proposals/voc2007_train.pkl',
+        proposal_file='proposals/voc2007_train.npz',
         pipeline=train_pipeline,
     ),
 )

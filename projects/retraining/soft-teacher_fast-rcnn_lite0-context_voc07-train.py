@@ -18,7 +18,6 @@ erase = dict(type='RandomErasing', n_patches=(1, 5), ratio=(0, 0.2))
 unsup_pipeline = [
     load,
     some,
-    dict(type='wsl_plugins.ImageLabelsOfInstances', num_classes=20),
     empty,
     dict(
         branches,
@@ -27,7 +26,7 @@ unsup_pipeline = [
     ),
 ]
 labelled, unlabelled = _base_.train_dataloader.dataset.datasets
-file = dict(proposal_file='proposals/voc2007_train.pkl')
+file = dict(type='wsl_plugins.PseudoBoxCocoDataset', proposal_file='proposals/voc2007_train.npz')
 train_dataloader = dict(
     batch_size=2,
     num_workers=0,

@@ -1,7 +1,7 @@
 """SoftTeacher held to image labels, and the split of images that it starts from."""
 
+import json
 import math
-import pickle
 import signal
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from mmengine.registry import DATA_SAMPLERS, DATASETS, MODELS, init_default_scop
 from mmengine.structures import InstanceData
 
 from wsl_plugins.engine.loss_split import labelled_dataset, losses_of_images, smallest
+from wsl_plugins.files.formats.proposal_file import ProposalFile
 from wsl_plugins.models.detectors import LabelFilteredSoftTeacher
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 
@@ -110,18 +111,26 @@ def test_without_rpn(data):
     torch.manual_seed(0)
     cfg = Config.fromfile(FOLDER / 'soft-teacher_fast-rcnn_lite0-context_voc07-train.py')
     cfg.model.detector.backbone.init_cfg = None
-    cfg.model.detector.roi_head.bbox_head.fc_channels = 16
+    cfg.model.detector.roi_head.bbox_head.update(fc_channels=16, num_classes=5)
     model = MODELS.build(cfg.model)
     model.init_weights()
     boxes = np.float32([[8, 8, 70, 90], [50, 30, 120, 100], [20, 10, 110, 110]])
-    of_images = {f'JPEGImages/{n}.jpg': dict(bboxes=boxes) for n in range(4)}
-    (data / 'proposals.pkl').write_bytes(pickle.dumps(of_images))
+    # of all images, of which each part has some
+    ProposalFile.from_images({str(n): boxes for n in range(4)}).save(data / 'proposals.npz')
+    content = json.loads((data / 'boxes.json').read_text())
+    for name, ids in (('labelled', (0, 2)), ('unlabelled', (1, 3))):
+        images = [content['images'][n] for n in ids]
+        kept = {image['id'] for image in images}
+        rows = [row for row in content['annotations'] if row['image_id'] in kept]
+        part = content | dict(images=images, annotations=rows)
+        (data / f'{name}.json').write_text(json.dumps(part))
     parts = cfg.train_dataloader.dataset.datasets
-    for part in parts:
-        part.update(data_root=f'{data}/', ann_file='boxes.json', proposal_file='proposals.pkl')
+    for part, name in zip(parts, ('labelled', 'unlabelled'), strict=True):
+        file = dict(ann_file=f'{name}.json', proposal_file='proposals.npz')
+        part.update(data_root=f'{data}/', **file)
         part.metainfo.classes = ('ring', 'star', 'cross', 'checker', 'wedge')
     labelled, unlabelled = (DATASETS.build(part) for part in parts)
-    batch = model.data_preprocessor(pseudo_collate([labelled[0], unlabelled[1]]), True)
+    batch = model.data_preprocessor(pseudo_collate([labelled[0], unlabelled[0]]), True)
     views = batch['data_samples']
     for view in ('unsup_teacher', 'unsup_student'):
         (sample,) = views[view]
@@ -130,11 +139,11 @@ def test_without_rpn(data):
         if sample.flip:
             wanted[:, [0, 2]] = width - wanted[:, [2, 0]]
         torch.testing.assert_close(sample.proposals.bboxes, wanted)
-    teach(model, [1, 2, 7])
+    teach(model, [1, 2, 4])
     samples = views['unsup_teacher']
     found, info = model.get_pseudo_instances(batch['inputs']['unsup_teacher'], samples)
     assert found[0].gt_instances.labels.tolist() == [1, 2]
-    teach(model, [1, 2, 7])
+    teach(model, [1, 2, 4])
     total, parts = model.parse_losses(model.loss(batch['inputs'], views))
     assert torch.isfinite(total) and not any('rpn' in name for name in parts), parts
     total.backward()

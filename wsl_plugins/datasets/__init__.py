@@ -3,11 +3,17 @@
 from importlib.util import find_spec
 
 from wsl_plugins.datasets.pseudo_box_det_dataset import PseudoBoxDetDataset
-from wsl_plugins.datasets.wsod_coco import WSODCocoDataset
+from wsl_plugins.datasets.wsod_coco import PseudoBoxCocoDataset, WSODCocoDataset
 from wsl_plugins.datasets.wsod_voc import WSODVOCDataset
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 
-__all__ = ['PseudoBoxDetDataset', 'WSODCocoDataset', 'WSODVOCDataset', 'WSOLMetadata']
+__all__ = [
+    'PseudoBoxCocoDataset',
+    'PseudoBoxDetDataset',
+    'WSODCocoDataset',
+    'WSODVOCDataset',
+    'WSOLMetadata',
+]
 if find_spec('mmpretrain'):  # which detectors do without
     from wsl_plugins.datasets.pseudo_box_dataset import PseudoBoxDataset
     from wsl_plugins.datasets.wsol_dataset import WSOLDataset

@@ -49,7 +49,12 @@ class WSODCocoDataset(WSODMixin, CocoDataset):
     def COCOAPI(self) -> Callable[[str], CheckedCOCO]:  # noqa: N802 (mmdet)
         """What reads the file, without masks in training."""
         folder = None if self.backend_args else self.data_prefix.get('img', '')
-        return partial(CheckedCOCO, tests=self.test_mode, folder=folder, warn=self._warn)
+        return partial(CheckedCOCO, tests=self.with_boxes, folder=folder, warn=self._warn)
+
+    @property
+    def with_boxes(self) -> bool:
+        """Whether data infos have boxes."""
+        return self.test_mode
 
     @property
     def image_folder(self) -> str:
@@ -70,8 +75,42 @@ class WSODCocoDataset(WSODMixin, CocoDataset):
                 objects.append((self.cat2label[category], bool(annotation.get('iscrowd', 0))))
             else:
                 self._other_classes[self.coco.cats[category]['name']] += 1
-        if not self.test_mode:
+        if not self.with_boxes:
             raw_data_info = {**raw_data_info, 'raw_ann_info': []}
         data_info = super().parse_data_info(raw_data_info)
         data_info['image_labels'] = self._image_labels(objects)
         return data_info
+
+
+@DATASETS.register_module()
+class PseudoBoxCocoDataset(WSODCocoDataset):
+    """COCO annotations whose boxes are learned from, with proposals and image labels.
+
+    For mmdet's detectors without RPN on the files of ``tools/make_pseudo_boxes.py detections`` and
+    of ``tools/split_images.py``: ``instances`` are there in training, too, and ``proposal_file`` is
+    the ``.npz`` of all images. mmdet's own ``CocoDataset`` wants a pickle of exactly those images
+    that the annotations have. Boxes are checked as :class:`WSODCocoDataset` checks those of tests.
+
+    Args:
+        **kwargs: See :class:`WSODCocoDataset`.
+
+    Raises:
+        FileNotFoundError: See :class:`WSODCocoDataset`.
+        ValueError: See :class:`WSODCocoDataset`; that of boxes in training, too.
+
+    Example:
+        >>> dataset = PseudoBoxCocoDataset(
+        ...     data_root='data/VOCdevkit/',
+        ...     ann_file='pseudo_boxes/voc07_train.json',
+        ...     data_prefix=dict(img='VOC2007/JPEGImages/'),
+        ...     proposal_file='proposals/voc2007_train.npz',
+        ...     metainfo=dict(classes=VOC_CLASSES),
+        ...     filter_cfg=dict(filter_empty_gt=True))
+        >>> len(dataset.get_data_info(0)['instances'])
+        2
+    """
+
+    @property
+    def with_boxes(self) -> bool:
+        """Always."""
+        return True

@@ -25,14 +25,17 @@ def labelled_dataset(cfg: Config) -> ConfigDict:
     settings = deepcopy(cfg.train_dataloader.dataset)
     while 'dataset' in settings:  # repeated, or of several images
         settings = settings.dataset
-    if settings.get('type') not in ('CocoDataset', 'mmdet.CocoDataset'):
-        raise ValueError(f'the training data must be a CocoDataset, got {settings.get("type")}')
+    kind = str(settings.get('type')).rpartition('.')[2]
+    if kind not in ('CocoDataset', 'PseudoBoxCocoDataset'):
+        raise ValueError(
+            f'the training data must be a CocoDataset or PseudoBoxCocoDataset, got {kind}'
+        )
     tested = cfg.test_dataloader.dataset.pipeline
     load, *rest = [step for step in tested if step['type'] != 'LoadAnnotations']
     annotations = dict(type='LoadAnnotations', with_bbox=True)
     packed = dict(type='PackDetInputs')
     settings.pipeline = [load, annotations, *rest[:-1], packed]
-    settings.filter_cfg = None
+    settings.filter_cfg = dict(filter_empty_gt=False)
     settings.test_mode = False
     return settings
 

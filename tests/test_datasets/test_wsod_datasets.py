@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from wsl_plugins.datasets import WSODCocoDataset, WSODVOCDataset, wsod_mixin
+from wsl_plugins.datasets import (
+    PseudoBoxCocoDataset,
+    WSODCocoDataset,
+    WSODVOCDataset,
+    wsod_mixin,
+)
 
 from mmdet.registry import DATASETS
 
@@ -71,6 +76,29 @@ def test_boxes_in_test_mode_only(kind, mini):
     for info, (_, _, objects) in zip(in_test, mini.images.values(), strict=True):
         got = [(i['bbox_label'], i['ignore_flag'], tuple(i['bbox'])) for i in info['instances']]
         assert got == [(mini.classes.index(name), flag, box) for name, flag, box in objects]
+
+
+def test_pseudo_boxes_are_there_in_training(coco_kwargs, mini, tmp_path):
+    """With the labels of their images, and of a file of proposals those of the images listed."""
+    content = json.loads((tmp_path / coco_kwargs['ann_file']).read_text())
+    content['images'] = content['images'][1:]
+    kept = {image['id'] for image in content['images']}
+    content['annotations'] = [row for row in content['annotations'] if row['image_id'] in kept]
+    (tmp_path / 'part.json').write_text(json.dumps(content))
+    boxes = mini.proposals_of()
+    mini.write_proposals(tmp_path / 'p.npz', boxes)
+    coco_kwargs.update(ann_file='part.json', proposal_file='p.npz')
+    found = infos(PseudoBoxCocoDataset(**coco_kwargs))
+    assert [info['image_labels'].tolist() for info in found] == LABELS[1:]
+    everything = list(mini.images.items())[1:]
+    for info, (name, (_, _, objects)) in zip(found, everything, strict=True):
+        got = [(i['bbox_label'], i['ignore_flag'], tuple(i['bbox'])) for i in info['instances']]
+        assert got == [(mini.classes.index(c), flag, box) for c, flag, box in objects], name
+        np.testing.assert_array_equal(info['proposals']['bboxes'], boxes[name])
+    content['annotations'][0]['bbox'] = [1, 2, float('nan'), 4]
+    (tmp_path / 'part.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match='part.json.*finite'):
+        PseudoBoxCocoDataset(**coco_kwargs)
 
 
 def corrupt_voc(root, mini):

@@ -42,11 +42,8 @@ def check_dataset(dataset: Any, where: str, maps: bool) -> None:
         ValueError: It is not.
     """
     if not isinstance(dataset, BaseDetDataset if maps else WSODMixin):
-        known = "mmdet's detection data sets" if maps else 'WSODVOCDataset or WSODCocoDataset'
-        raise ValueError(
-            f'{where}: cached {"maps" if maps else "features"} are of {known}, got '
-            f'{type(dataset).__name__}'
-        )
+        known = "maps are of mmdet's data sets" if maps else 'features are of WSOD data sets'
+        raise ValueError(f'{where}: cached {known}, got {type(dataset).__name__}')
 
 
 @dataclass

@@ -136,9 +136,7 @@ def test_what_needs_pixels_fails(place):
 
 
 def test_features_of_proposals_are_not_cached(place):
-    with pytest.raises(
-        ValueError, match='cached features are of WSODVOCDataset or WSODCocoDataset'
-    ):
+    with pytest.raises(ValueError, match='cached features are of WSOD data sets'):
         place.cache()
 
 

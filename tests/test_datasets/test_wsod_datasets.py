@@ -11,7 +11,10 @@ from wsl_plugins.datasets import (
     WSODVOCDataset,
     wsod_mixin,
 )
+from wsl_plugins.files.formats.proposal_file import ProposalFile
+from wsl_plugins.proposals.convert import save_mmdet
 
+from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
 # In the order of the images: 000003, 000001, 000002, 000007; classes cat, dog, person.
@@ -99,6 +102,15 @@ def test_pseudo_boxes_are_there_in_training(coco_kwargs, mini, tmp_path):
     (tmp_path / 'part.json').write_text(json.dumps(content))
     with pytest.raises(ValueError, match='part.json.*finite'):
         PseudoBoxCocoDataset(**coco_kwargs)
+
+
+def test_mmdet_wants_the_proposals_of_exactly_its_images(coco_kwargs, mini, tmp_path):
+    boxes = mini.proposals_of() | {'another': np.array([[0, 0, 9, 9]])}
+    mini.write_proposals(tmp_path / 'p.npz', boxes)
+    save_mmdet(ProposalFile.load(tmp_path / 'p.npz'), tmp_path / 'p.pkl', image_parent='train')
+    with pytest.raises(AssertionError):
+        CocoDataset(**coco_kwargs, proposal_file='p.pkl')
+    assert len(PseudoBoxCocoDataset(**coco_kwargs, proposal_file='p.npz')) == 4
 
 
 def corrupt_voc(root, mini):

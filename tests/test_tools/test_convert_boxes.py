@@ -231,10 +231,12 @@ def test_a_simulated_annotator(folder):
         (['--counts', -1], r'--counts must lie in 0\.\.3'),
         (['--counts', 1, '--seeds', 0], 'needs --order LIST or --seeds of at least 1'),
         (['--counts', 1, '--order', 'none.txt'], 'none.txt: no such list'),
+        (['--counts', 1, '--maps', 'empty.csv'], 'empty.csv: needs columns .*, and a row'),
         (['--counts', 1, '--maps', 'doubt.csv'], r'doubt.csv: needs columns order, .* mAP'),
     ],
 )
 def test_the_annotator_refuses(folder, args, problem):
+    Path('empty.csv').write_text('order,seed,images,mAP\n')
     Path('doubt.csv').write_text('order,seed,images,precision\nrandom,0,3,0.4\n')
     done = run(
         'analysis/annotator.py', 'boxes.json', *args, '--eval-coco', 'boxes.json', '--out', 'x'

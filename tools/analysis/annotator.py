@@ -129,6 +129,8 @@ def read_maps(path: str) -> list[dict]:
     """
     with open(path, newline='', encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
+    if not rows:
+        raise ValueError(f'{path}: needs columns order, seed, images, mAP, and a row')
     try:
         return [dict(row, images=int(row['images']), mAP=float(row['mAP'])) for row in rows]
     except (KeyError, ValueError, TypeError) as error:

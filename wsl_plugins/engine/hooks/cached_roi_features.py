@@ -37,9 +37,10 @@ class CachedRoIFeatures(Hook):
     pipelines of a config may draw, what the frozen first layers of its detector compute: the
     backbone, the RoI extractor and, if they are frozen, layers of ``shared_head``. With this hook
     the data sets give these features (R, ...) float16, and the layers pass them on. A cache of
-    ``--maps`` has the map of each image, of which any proposals are pooled. All else is as
-    before: random choices of proposals, scales and flips, heads, losses, checkpoints (which have
-    the frozen weights, too, so that they detect in images without the hook).
+    ``--maps`` has the map of each image, of which any proposals are pooled; mmdet's ``FastRCNN``
+    on mmdet's data sets trains on it, too. All else is as before: random choices of proposals,
+    scales and flips, heads, losses, checkpoints (which have the frozen weights, too, so that they
+    detect in images without the hook).
 
     The losses are those on images up to float16, if images stand alone: in a batch of several,
     smaller ones are padded, which changes features at their borders.

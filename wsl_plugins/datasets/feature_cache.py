@@ -94,13 +94,14 @@ class FeatureCache:
             info = dataset.get_data_info(number)
             image = image_id_of(dataset, info)
             check_path(self._paths.setdefault(image, info['img_path']), info, image)
+            size = size_of(info)
             digest = 0 if self.maps else digest_of(info, dataset.ann_file)
             for view in views:
                 found = self.find(view, image)
                 if found is None or not found[0].done[found[1]]:
                     missing.append(f'{image} at {view}')
                 else:
-                    check_entry(*found, info, image, digest)
+                    check_entry(*found, size, image, digest)
         if missing:
             shown = ', '.join(missing[:LISTED]) + (', ...' if len(missing) > LISTED else '')
             raise ValueError(
@@ -141,18 +142,37 @@ def digest_of(info: dict, ann_file: str) -> int:
     return boxes_digest(info['proposals']['bboxes'])
 
 
-def check_entry(file: CacheFile, place: int, info: dict, image: str, digest: int) -> None:
-    """Whether the entry of an image is of this image and of its proposals; a map is there.
+def size_of(info: dict) -> tuple[int, int, int]:
+    """Width and height of the image of a data info, and the bytes of its file; 0 if it is no local
+    file, or is there no more."""
+    try:
+        size = os.path.getsize(info['img_path'])
+    except OSError:
+        size = 0
+    return info['width'], info['height'], size
+
+
+def check_entry(
+    file: CacheFile, place: int, size: tuple[int, int, int], image: str, digest: int
+) -> None:
+    """Whether the entry of an image is of this image (:func:`size_of`) and of its proposals; a map
+    is there.
 
     Raises:
         ValueError: It is not.
     """
-    size = info['width'], info['height']
     cached = tuple(file.sizes[place].tolist())
-    if cached != size:
+    if cached != size[:2]:
         raise ValueError(
             f'{file.folder}: image {image} was cached at {cached[0]} x {cached[1]} pixels, it has '
             f'{size[0]} x {size[1]} (width x height)'
+        )
+    read = int(file.file_bytes[place])
+    if file.done[place] and read and size[2] and read != size[2]:
+        raise ValueError(
+            f'{file.folder}: image {image} was cached from a file of {read} bytes, it has '
+            f'{size[2]}: another image of this name, or another version of it; cache into another '
+            'folder'
         )
     if isinstance(file, MapFile):
         if file.done[place]:

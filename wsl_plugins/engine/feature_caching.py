@@ -33,7 +33,7 @@ from wsl_plugins.models.roi_heads.constant_layers import (
 )
 from wsl_plugins.models.roi_heads.dense_maps import DenseMaps
 
-VERSION = 2
+VERSION = 3
 GIB = 2**30
 
 

@@ -15,6 +15,7 @@ from wsl_plugins.datasets.feature_cache import (
     check_path,
     digest_of,
     image_id_of,
+    size_of,
 )
 from wsl_plugins.datasets.feature_views import Route, View, routes_of
 from wsl_plugins.datasets.wsod_mixin import WSODMixin
@@ -55,7 +56,7 @@ class Image:
         number: its place there.
         digest: of all its proposals.
         rows: numbers of those that are cached; None: the map is.
-        size: width and height.
+        size: width, height and bytes of its file.
         views: at which it is wanted.
     """
 
@@ -63,7 +64,7 @@ class Image:
     number: int
     digest: int
     rows: np.ndarray | None
-    size: tuple[int, int]
+    size: tuple[int, int, int]
     views: dict[View, None] = field(default_factory=dict)
 
     def info(self) -> dict:
@@ -129,7 +130,7 @@ class Wanted:
             info = dataset.get_data_info(number)
             image = image_id_of(dataset, info)
             digest = 0 if self.maps else digest_of(info, dataset.ann_file)
-            size = info['width'], info['height']
+            size = size_of(info)
             known = self.images.get(image)
             if known is None:
                 rows = None if self.maps else self._choose(image, routes[0], info['proposals'])
@@ -184,7 +185,7 @@ class Plan:
                     self.new.setdefault(view, []).append(name)
                     continue
                 file, place = found
-                check_entry(file, place, _size(image), name, image.digest)
+                check_entry(file, place, image.size, name, image.digest)
                 if not file.done[place]:
                     self.todo.setdefault(name, []).append((file.folder, place))
 
@@ -203,7 +204,7 @@ class Plan:
         """Make the files of new views; they are part of ``todo`` then."""
         for view, names in self.new.items():
             images = [self.wanted.images[name] for name in names]
-            sizes = [image.size for image in images]
+            sizes = [image.size[:2] for image in images]
             folder = next(_unused(self.folder, str(view)))
             if self.wanted.maps:
                 MapFile.create(folder, view._asdict(), names, sizes)
@@ -214,10 +215,6 @@ class Plan:
             for place, name in enumerate(names):
                 self.todo.setdefault(name, []).append((folder, place))
         self.new = {}
-
-
-def _size(image: Image) -> dict:
-    return dict(width=image.size[0], height=image.size[1])
 
 
 def _unused(folder: Path, name: str) -> Iterator[Path]:

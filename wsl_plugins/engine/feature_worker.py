@@ -17,7 +17,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import MODELS, init_default_scope
 
 from wsl_plugins.checkpoints import MisfitError, load_fitting, read_checkpoint
-from wsl_plugins.datasets.feature_cache import view_of
+from wsl_plugins.datasets.feature_cache import size_of, view_of
 from wsl_plugins.datasets.feature_views import Route, View
 from wsl_plugins.datasets.transforms.formatting import PackWSODInputs
 from wsl_plugins.engine.feature_job import weights_of
@@ -125,12 +125,12 @@ class Worker:
                     f'{task.info["img_path"]}: {len(proposals)} of {count} boxes left in {view}'
                 )
             meta = sample['data_samples'].metainfo
-            content, size = self.compute(sample, task.name), meta['img_shape'][:2]
+            content = self.compute(sample, task.name)
+            rest = meta['img_shape'][:2], meta['scale_factor'], size_of(task.info)[2]
             if isinstance(file, MapFile):
-                file.write(place, content, size, meta['scale_factor'])
+                file.write(place, content, *rest)
             else:
-                boxes = proposals.bboxes.numpy()
-                file.write(place, content, boxes, size, meta['scale_factor'])
+                file.write(place, content, proposals.bboxes.numpy(), *rest)
         return len(task.places)
 
     def sample(self, view: View, info: dict) -> dict:

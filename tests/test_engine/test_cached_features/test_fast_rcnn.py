@@ -140,6 +140,12 @@ def test_features_of_proposals_are_not_cached(place):
         place.cache()
 
 
+def test_images_are_not_needed(place):
+    place.cache(maps=True)
+    shutil.rmtree(place.out.parent / 'data/VOC2007/JPEGImages')
+    place.runner().train()
+
+
 def test_two_images_of_one_name(place):
     """Their files lie in two folders, and their sizes are equal."""
     root = place.out.parent / 'data'

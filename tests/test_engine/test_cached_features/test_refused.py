@@ -8,6 +8,7 @@ from collections import namedtuple
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from wsl_plugins.checkpoints import MisfitError
 from wsl_plugins.files.formats.proposal_file import ProposalFile
@@ -35,6 +36,11 @@ def more_images(place):
 def size_of_image(place):
     path = place.out / '200x48.0/sizes.npy'
     np.save(path, np.load(path) + 1)
+
+
+def edited_image(place):
+    path = place.out.parent / 'data/VOC2007/JPEGImages/000001.jpg'
+    Image.open(path).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
 
 
 def unfinished(place):
@@ -113,6 +119,10 @@ TABLE = {
         'boxes.npy: missing, damaged or cut off',
     ),
     'other image': (size_of_image, 'image 000000 was cached at 61 x 81 pixels, it has 60 x 80'),
+    'edited image': (
+        edited_image,
+        r'image 000001 was cached from a file of \d+ bytes, it has \d+: another image of this name',
+    ),
     'image not cached': (
         more_images,
         '3 of 28 views of images of .*train.txt .train_dataloader. are not cached: '
@@ -183,3 +193,16 @@ def test_other_settings(workplace):
     with pytest.raises(ValueError, match=re.escape('weights.backbone: found ')):
         workplace.cache()
     assert {path: path.read_bytes() for path in workplace.out.rglob('*.npy')} == before
+
+
+def test_image_that_was_mended_while_caching(workplace):
+    path = workplace.out.parent / 'data/VOC2007/JPEGImages/000001.jpg'
+    content = path.read_bytes()
+    path.write_bytes(b'x')
+    with pytest.raises(ValueError, match='cannot be read'):
+        workplace.cache()
+    path.write_bytes(content)
+    workplace.cache()
+    edited_image(workplace)
+    with pytest.raises(MisfitError, match='image 000001 was cached from a file of'):
+        workplace.runner().train()

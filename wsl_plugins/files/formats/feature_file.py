@@ -83,13 +83,14 @@ class FeatureFile(ViewFile):
         boxes: np.ndarray,
         img_shape: tuple[int, int],
         scale_factor: tuple[float, float],
+        file_bytes: int = 0,
     ) -> None:
         """Write all of the image at a place; it counts as done after that."""
         rows = self.rows_of(place)
         if rows.stop > rows.start:
             self.features[rows] = features
             self.boxes[rows] = boxes
-        self.finish(place, img_shape, scale_factor)
+        self.finish(place, img_shape, scale_factor, file_bytes)
 
 
 def _shape(name: str, images: int, boxes: int, feature: Sequence[int]) -> tuple[int, ...]:

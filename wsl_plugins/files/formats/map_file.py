@@ -75,10 +75,11 @@ class MapFile(ViewFile):
         content: np.ndarray,
         img_shape: tuple[int, int],
         scale_factor: tuple[float, float],
+        file_bytes: int = 0,
     ) -> None:
         """Write the map (h, w, C) of the image at a place; it counts as done after that."""
         path = self.path_of(place)
         temporary = path.with_suffix('.tmp.npy')
         np.save(temporary, content.astype(np.float16, copy=False))
         os.replace(temporary, path)
-        self.finish(place, img_shape, scale_factor)
+        self.finish(place, img_shape, scale_factor, file_bytes)

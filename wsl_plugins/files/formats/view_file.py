@@ -22,6 +22,7 @@ class ViewFile:
     - ``sizes`` (N, 2) int32: width and height of the original image.
     - ``img_shapes`` (N, 2) int32: height and width of the network input without padding;
       ``scale_factors`` (N, 2) float64: x and y.
+    - ``file_bytes`` (N,) int64: of the file that was read; 0 if it is no local one.
     - ``done`` (N,) uint8: 1 once all of an image is written.
 
     Subclasses have more. Processes that map it share one copy, and a pickle of the object is the
@@ -42,13 +43,14 @@ class ViewFile:
     index: ClassVar[tuple[str, ...]] = ('ids', 'sizes')
     """Arrays that are written once and read into memory."""
     mapped: ClassVar[dict[str, type]] = dict(
-        img_shapes=np.int32, scale_factors=np.float64, done=np.uint8
+        img_shapes=np.int32, scale_factors=np.float64, file_bytes=np.int64, done=np.uint8
     )
     """Arrays that stay on disk, and their types."""
     ids: np.ndarray
     sizes: np.ndarray
     img_shapes: np.ndarray
     scale_factors: np.ndarray
+    file_bytes: np.ndarray
     done: np.ndarray
 
     def __init__(self, folder: str | os.PathLike, mode: str = 'r') -> None:
@@ -92,11 +94,16 @@ class ViewFile:
         return per_image(name, len(self.ids))
 
     def finish(
-        self, place: int, img_shape: tuple[int, int], scale_factor: tuple[float, float]
+        self,
+        place: int,
+        img_shape: tuple[int, int],
+        scale_factor: tuple[float, float],
+        file_bytes: int,
     ) -> None:
         """The image at a place of ``ids`` is written."""
         self.img_shapes[place] = img_shape
         self.scale_factors[place] = scale_factor
+        self.file_bytes[place] = file_bytes
         self.done[place] = 1
 
     def _map(self, name: str, dtype: type) -> np.ndarray:
@@ -118,7 +125,7 @@ class ViewFile:
 
 def per_image(name: str, images: int) -> tuple[int, ...]:
     """Shape of an array of :class:`ViewFile` with so many images."""
-    return (images,) if name == 'done' else (images, 2)
+    return (images,) if name in ('done', 'file_bytes') else (images, 2)
 
 
 def index_of(ids: list[str], sizes: list[tuple[int, int]]) -> dict[str, np.ndarray]:

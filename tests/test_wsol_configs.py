@@ -29,7 +29,8 @@ LOSSES = {
 def cfg(request, without_weights):
     cfg = Config.fromfile(ROOT / request.param)
     init_default_scope(cfg.default_scope)
-    cfg.keeps_classifier = (cfg.model.get('head') or {}).get('init_cfg') is not None
+    init_cfg = (cfg.model.get('head') or {}).get('init_cfg') or {}
+    cfg.keeps_classifier = init_cfg.get('type') == 'Pretrained'
     without_weights(cfg.model)
     cfg.method = Path(request.param).parent.name
     yield cfg
@@ -94,6 +95,11 @@ def test_one_training_step(cfg):
     else:
         model.train()
         model.init_weights()
+        assert not [
+            n
+            for n, m in model.head.named_modules()
+            if getattr(m, 'init_cfg', None) and not m.is_init
+        ]
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
         optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
         if cfg.method in GRID and cfg.model.backbone.get('depth') != 18 and not stride:
@@ -102,9 +108,10 @@ def test_one_training_step(cfg):
         assert set(logged) == {'loss'} | LOSSES.get(cfg.method, set())
         assert all(value.isfinite() for value in logged.values())
         still = {n for n, p in model.named_parameters() if p.equal(before[n])}
-        if cfg.model.backbone.get('frozen_stages', -1) >= 0:  # all of it
-            assert still >= {n for n in before if n.startswith('backbone.')}
-            still = {n for n in still if not n.startswith('backbone.')}
+        frozen = {n for n, p in model.named_parameters() if not p.requires_grad}
+        assert bool(frozen) == (cfg.model.backbone.get('frozen_stages', -1) >= 0)
+        assert still >= frozen
+        still -= frozen
         # layer scale: ConvNeXt's first step is beyond float32
         assert stride or not {n for n in still if n.endswith('weight')}, 'not trained'
     model.eval()

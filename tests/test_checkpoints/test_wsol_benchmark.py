@@ -228,8 +228,7 @@ def check(found, source, table):
             assert torch.equal(found.weights[f'{new}.{kind}'], source[f'{old}.{kind}']), old
 
 
-ACOL = {f'classifier_{b.upper()}.{n}': f'head.branch_{b}.{n}' for b in 'ab' for n in (0, 2)}
-ACOL |= {'classifier_A.4': 'head.branch_a.4.0', 'classifier_B.4': 'head.branch_b.4.0'}
+ACOL = {f'classifier_{b.upper()}.{n}': f'head.branch_{b}.{n}' for b in 'ab' for n in (0, 2, 4)}
 GUIDANCE = {
     'SPG_B_1a.0': 'head.branch_b1.0',
     'SPG_B_2a.0': 'head.branch_b2.0',

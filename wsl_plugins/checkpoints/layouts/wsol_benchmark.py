@@ -52,11 +52,8 @@ HEAD = (
     # InceptionV3: a convolution to class maps; its bias moves a map by a constant
     Rule(r'SPG_A4\.', 'head.fc.', pixelwise_to_linear),
     Rule(r'SPG_A_?4\.', 'head.classifier.0.'),
-    *(
-        Rule(rf'classifier_{branch.upper()}\.{n}\.', f'head.branch_{branch}.{name}.')
-        for branch in 'ab'
-        for n, name in ((0, '0'), (2, '2'), (4, '4.0'))
-    ),
+    Rule(r'classifier_A\.', 'head.branch_a.'),
+    Rule(r'classifier_B\.', 'head.branch_b.'),
     Rule(r'SPG_B_1a\.', 'head.branch_b1.'),
     Rule(r'SPG_B_2a\.', 'head.branch_b2.'),
     Rule(r'SPG_B_shared\.0\.', 'head.shared_b.0.0.'),

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from wsl_plugins.models.localizers.localizer_head import (
     LocalizerHead,
-    class_conv,
     gt_labels,
     last_map,
     normalize_maps,
@@ -39,7 +38,7 @@ def branch(in_channels: int, mid_channels: int, num_classes: int) -> nn.Sequenti
         nn.ReLU(inplace=True),
         nn.Conv2d(mid_channels, mid_channels, 3, padding=1),
         nn.ReLU(inplace=True),
-        class_conv(mid_channels, num_classes),
+        nn.Conv2d(mid_channels, num_classes, 1),
     )
 
 
@@ -56,7 +55,9 @@ class ACoLHead(LocalizerHead):
         num_classes, in_channels, map_label, loss: see :class:`LocalizerHead`.
         erase_threshold: in 0..1. Default 0.7.
         mid_channels: of the convolutions. Default 1024.
-        init_cfg: mmengine initialisation. Default: Kaiming, the last layers normal, std 0.01.
+        init_cfg: mmengine initialisation. Default: Kaiming. With few ``mid_channels`` give it
+            ``mode='fan_in'``: by the default, ``fan_out``, what comes out of a branch is larger than
+            what goes in, by the root of ``in_channels / mid_channels``.
 
     Raises:
         ValueError: the threshold lies outside 0..1.

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -190,3 +192,21 @@ def test_steps_without_any_box(config, name):
     sample = runner.val_dataloader.dataset[0]['data_samples']
     assert sample.gt_instances.bboxes.tensor.tolist() == [[8, 8, 60, 60]]  # of the file's pixels
     assert sample.gt_instances.labels.tolist() == [11]
+
+
+def test_boxes_for_a_second_round(config, voc):
+    """Detections of the student of two cores are of images whose labels are known."""
+    cfg = config('fast-rcnn_lite0-context_voc07-train')
+    out = voc / 'predictions.pkl'
+    cfg.test_evaluator = [
+        cfg.test_evaluator,
+        dict(type='wsl_plugins.DumpPredictions', out_file_path=str(out)),
+    ]
+    Runner.from_cfg(cfg).test()
+    args = ['detections', out, '--select', 'threshold', '--score-thr', '0']
+    args += ['--classes', FOLDER / 'voc.txt', '--data-root', voc / 'VOC2007/JPEGImages']
+    command = [sys.executable, FOLDER.parents[1] / 'tools/make_pseudo_boxes.py', *args]
+    subprocess.run([*map(str, command), '--out', str(voc / 'boxes.json')], check=True)
+    boxes = json.loads((voc / 'boxes.json').read_text())
+    assert {row['category_id'] for row in boxes['annotations']} == {11}  # dog
+    assert len(boxes['images']) == 2

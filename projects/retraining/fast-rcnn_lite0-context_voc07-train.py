@@ -6,6 +6,8 @@ load, _, annotations, nms, _, pack = _base_.train_pipeline
 proposals, moves = _base_.context_proposals, _base_.context_moves
 train_pipeline = [load, proposals, annotations, nms, moves, pack]
 load, _, _, annotations, pack = _base_.test_pipeline
+# boxes for a second round are chosen among the labels of an image
+pack = dict(pack, meta_keys=(*pack['meta_keys'], 'image_labels'))
 resize = dict(moves, transforms=moves['transforms'][:1])
 test_pipeline = [load, proposals, resize, annotations, pack]
 # one image at a time: padding would count as surroundings

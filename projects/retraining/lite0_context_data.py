@@ -1,5 +1,5 @@
 # The frozen EfficientNet-Lite0 of oicr_lite0-context_voc07-train.py, its proposals and image size,
-# and a head that learns classes from means and boxes from cells
+# and a head that learns classes from means and cells, boxes from cells
 context_detector = dict(
     data_preprocessor=dict(mean=[127.0] * 3, std=[128.0] * 3, pad_size_divisor=1),
     backbone=dict(

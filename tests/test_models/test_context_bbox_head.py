@@ -30,15 +30,16 @@ def test_against_a_loop():
     for row, (roi, frame) in enumerate(zip(features, frames, strict=True)):
         inner = roi[:, 1:4, 1:4].flatten(1).mean(dim=1)
         means = torch.cat([unit(inner), unit(frame)]) * 3
-        hidden = head.cls_fc(means).clamp(min=0)
-        torch.testing.assert_close(scores[row], head.fc_cls(hidden))
         cells = [unit(roi[:, y, x]) * 3 for y in range(5) for x in range(5)]
-        hidden = torch.cat([head.reg_cells(cell).clamp(min=0) for cell in cells])
-        torch.testing.assert_close(deltas[row], head.fc_reg(head.reg_fc(hidden).clamp(min=0)))
+        cells = torch.cat([head.cell_fc(cell).clamp(min=0) for cell in cells])
+        hidden = (head.cls_means(means) + head.cls_cells(cells)).clamp(min=0)
+        torch.testing.assert_close(scores[row], head.fc_cls(hidden))
+        torch.testing.assert_close(deltas[row], head.fc_reg(head.reg_cells(cells).clamp(min=0)))
 
 
-def test_the_border_is_of_the_box_alone():
+def test_the_border_is_not_in_the_mean():
     head, features = make(border=2, roi_feat_size=7), torch.rand(3, 3, 7, 7)
+    torch.nn.init.zeros_(head.cls_cells.weight)
     other, frame = features.clone(), torch.rand(3, 3)
     other[:, :, :2] += torch.rand(3, 3, 2, 7)
     before, after = head(laid_out(features, frame)), head(laid_out(other, frame))

@@ -1,4 +1,4 @@
-"""Head of Fast R-CNN on the means of a frozen network."""
+"""Head of Fast R-CNN on means and cells of a frozen network."""
 
 import torch
 import torch.nn.functional as F
@@ -12,18 +12,19 @@ from mmdet.models.roi_heads.bbox_heads import BBoxHead
 
 @MODELS.register_module()
 class ContextBBoxHead(BBoxHead):
-    """Classes from the means of box and frame, the box from its cells.
+    """Classes from the means of box and frame and from cells, the box from cells.
 
     Stands in the place of the fully connected layers of Fast R-CNN (Girshick, ICCV 2015,
     arxiv.org/abs/1504.08083), in ``StandardRoIHead`` behind
     :class:`wsl_plugins.ContextRoIExtractor`. The branches of a WSOD detector on a frozen network
-    are linear in the two means, and box regression cannot learn from means: this head has a hidden
-    layer, and cells for the box (measured in docs/retraining.md). Every vector is scaled to one
-    length, as :class:`wsl_plugins.NormalizedAvgPool` does:
+    are linear in the two means, which tell neither an object from a part of it nor on which side of
+    a box it goes on: this head has hidden layers, and cells (measured in docs/retraining.md). Every
+    vector is scaled to one length, as :class:`wsl_plugins.NormalizedAvgPool` does:
 
-    - class: means of box and frame, dropout, ``fc_channels``, ReLU, dropout, classes;
-    - box: its cells and those of a border, each by one layer to ``cell_channels``, ReLU; all of
-      them, ``fc_channels``, ReLU, dropout, deltas (the same for all classes).
+    - cells of the box and of a border: each by one layer to ``cell_channels``, ReLU;
+    - class: means of box and frame, dropout, ``fc_channels``; all cells, dropout, ``fc_channels``;
+      their sum, ReLU, dropout, classes;
+    - box: all cells, ``fc_channels``, ReLU, dropout, deltas (the same for all classes).
 
     Args:
         in_channels: of the map. Default 1280.
@@ -63,11 +64,11 @@ class ContextBBoxHead(BBoxHead):
         self.scale = scale
         self.cells = roi_feat_size
         self.means = NormalizedAvgPool(scale=scale, dropout=dropout, groups=2)
-        self.cls_fc = nn.Linear(2 * in_channels, fc_channels)
-        self.cls_dropout = nn.Dropout(dropout)
-        self.reg_cells = nn.Linear(in_channels, cell_channels)
-        self.reg_fc = nn.Linear(cell_channels * roi_feat_size**2, fc_channels)
-        self.reg_dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.cell_fc = nn.Linear(in_channels, cell_channels)
+        self.cls_means = nn.Linear(2 * in_channels, fc_channels)
+        self.cls_cells = nn.Linear(cell_channels * roi_feat_size**2, fc_channels)
+        self.reg_cells = nn.Linear(cell_channels * roi_feat_size**2, fc_channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (R, classes + 1) and deltas (R, 4), float32, of what the extractor gives, (R, C,
@@ -76,10 +77,11 @@ class ContextBBoxHead(BBoxHead):
         box = slice(self.border, self.cells - self.border)
         inner = cells.unflatten(1, (self.cells, self.cells))[:, box, box].mean(dim=(1, 2))
         means = torch.cat([inner, frame[:, 0]], dim=1)[..., None, None]
-        of_class = self.cls_dropout(F.relu(self.cls_fc(self.means(means))))
         # scaled behind the product, which is smaller
         factors = self.scale / cells.norm(dim=2, keepdim=True).clamp(min=1e-12)
-        products = F.linear(cells, self.reg_cells.weight).float() * factors
-        of_cells = F.relu(products + self.reg_cells.bias).flatten(1)
-        of_box = self.reg_dropout(F.relu(self.reg_fc(of_cells)))
-        return self.fc_cls(of_class).float(), self.fc_reg(of_box).float()
+        products = F.linear(cells, self.cell_fc.weight).float() * factors
+        of_cells = F.relu(products + self.cell_fc.bias).flatten(1)
+        of_class = self.cls_means(self.means(means)) + self.cls_cells(self.dropout(of_cells))
+        scores = self.fc_cls(self.dropout(F.relu(of_class)))
+        deltas = self.fc_reg(self.dropout(F.relu(self.reg_cells(of_cells))))
+        return scores.float(), deltas.float()

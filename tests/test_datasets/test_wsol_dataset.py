@@ -16,14 +16,13 @@ CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
 IDS = ['a/1.jpg', 'b/2.jpg']
 SIZE = (60, 40)
 BOX = np.array([[10.0, 5.0, 29.0, 24.0]])
-# config: (folder of the images, metadata root, splits)
+# config: (folder of the images, metadata root)
 SETS = {
-    'wsol_cub': ('data/CUB_200_2011/images', 'data/wsol_metadata/CUB', True),
-    'wsol_cub27': ('data/CUB_200_2011/images', 'data/wsol_metadata/CUB27', True),
-    'wsol_imagenet': ('data/ILSVRC', 'data/wsol_metadata/ILSVRC', True),
-    'wsol_openimages': ('data/OpenImages', 'data/wsol_metadata/OpenImages', True),
-    'wsol_imagenette': ('data/imagenette', 'data/imagenette/wsol_metadata', False),
-    'wsol_demo': ('data/wsol_demo/images', 'data/wsol_demo/metadata', True),
+    'wsol_cub': ('data/CUB_200_2011/images', 'data/wsol_metadata/CUB'),
+    'wsol_cub27': ('data/CUB_200_2011/images', 'data/wsol_metadata/CUB27'),
+    'wsol_imagenet': ('data/ILSVRC', 'data/wsol_metadata/ILSVRC'),
+    'wsol_openimages': ('data/OpenImages', 'data/wsol_metadata/OpenImages'),
+    'wsol_demo': ('data/wsol_demo/images', 'data/wsol_demo/metadata'),
 }
 
 
@@ -184,7 +183,7 @@ def test_localization_map_needs_ground_truth_and_order():
 
 @pytest.mark.parametrize('name', SETS)
 def test_base_config(name, tmp_path, monkeypatch):
-    images, metadata_root, validates = SETS[name]
+    images, metadata_root = SETS[name]
     masked = name == 'wsol_openimages'
     make(tmp_path / images, tmp_path / metadata_root, masked, classes=None)
     monkeypatch.chdir(tmp_path)
@@ -193,9 +192,6 @@ def test_base_config(name, tmp_path, monkeypatch):
     splits = dict(train='train-weaksup', val='train-fullsup', test='test')
     for key, split in splits.items():
         loader = cfg[f'{key}_dataloader']
-        if key == 'val' and not validates:
-            assert loader is None and cfg.val_evaluator is None
-            continue
         assert loader.dataset.split == split and loader.batch_size == 32
         loader.update(num_workers=0, persistent_workers=False)
         (batch,) = Runner.build_dataloader(loader, seed=0)
@@ -206,5 +202,4 @@ def test_base_config(name, tmp_path, monkeypatch):
         assert all((located in sample) == (key != 'train') for sample in samples)
     metrics = [metric.type.split('.')[1] for metric in cfg.test_evaluator]
     assert metrics == (['PxAP'] if masked else ['MaxBoxAcc', 'LocAccuracy']) + ['Accuracy']
-    if validates:
-        assert cfg.val_evaluator == cfg.test_evaluator
+    assert cfg.val_evaluator == cfg.test_evaluator

@@ -1,12 +1,11 @@
-# Ten classes of ImageNet, 1,000 training images, 10 epochs; there is no train-fullsup to choose by
-_base_ = [
-    '../../_base_/models/cam_lite0.py',
-    '../../_base_/datasets/wsol_imagenette.py',
-    '../../_base_/schedules/wsol_10e.py',
-    '../../_base_/wsol_runtime.py',
-]
-data_preprocessor = dict(mean=[127.0] * 3, std=[128.0] * 3)
+# Ten classes of ImageNet, 1,000 training images; there is no train-fullsup to choose by
+_base_ = './cam_lite0_cub27.py'
 model = dict(head=dict(num_classes=10))
+data_preprocessor = dict(num_classes=10)
+data = dict(data_root='data/imagenette/', data_prefix='', metadata_root='wsol_metadata')
+train_dataloader = dict(dataset=data)
+val_dataloader = None
+val_evaluator = None
 val_cfg = None
-param_scheduler = dict(milestones=[5, 8])
+test_dataloader = dict(dataset=data)
 default_hooks = dict(checkpoint=dict(save_best=None))

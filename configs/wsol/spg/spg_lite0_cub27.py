@@ -1,5 +1,5 @@
-# B1 on the stage of stride 8, B2 and C on those of stride 16. Maps of two strides cannot be centred
-# (TimmBackbone): cells lie 7.5 pixels below and to the right
+# B1, B2 and C on the stages of stride 8, 16 and 32. Maps of several strides cannot be centred
+# (TimmBackbone): those of the last lie 15.5 pixels below and to the right
 _base_ = '../cam/cam_lite0_cub27.py'
 model = dict(
     backbone=dict(out_indices=(2, 3, 4), centred=False),

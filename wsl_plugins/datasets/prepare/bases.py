@@ -44,6 +44,6 @@ BASES = {
     ),
     ('mist', SCRATCH): Base('mist/mist_demo_no-drop.py', 2400, 12, 128, 320, 16, 4),
     ('cam', None): Base('wsol/cam/cam_resnet18_cub27.py', 6750, 10),
-    ('cam', LITE0): Base('wsol/cam/cam_lite0_cub27.py', 6750, 10),
+    ('cam', LITE0): Base('wsol/cam/cam_lite0_cub27.py', 3375, 5),
     ('cam', SCRATCH): Base('wsol/cam/cam_demo.py', 3000, 10),
 }

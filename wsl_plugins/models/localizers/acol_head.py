@@ -56,8 +56,8 @@ class ACoLHead(LocalizerHead):
         erase_threshold: in 0..1. Default 0.7.
         mid_channels: of the convolutions. Default 1024.
         init_cfg: mmengine initialisation. Default: Kaiming. With few ``mid_channels`` give it
-            ``mode='fan_in'``: by the default, ``fan_out``, what comes out of a branch is larger than
-            what goes in, by the root of ``in_channels / mid_channels``.
+            ``mode='fan_in'``: by the default, ``fan_out``, what comes out of a branch is larger
+            than what goes in, by the root of ``in_channels / mid_channels``.
 
     Raises:
         ValueError: the threshold lies outside 0..1.

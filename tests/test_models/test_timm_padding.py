@@ -100,3 +100,18 @@ def test_several_strides():
     )
     dilated = TimmBackbone(LITE0, out_indices=(3, 4), output_stride=16)  # one stride
     assert dilated.stride == 16
+
+
+def test_dilated_cells_are_strided_cells():
+    """Every other cell, number by number: what dilation changes is how many there are."""
+    torch.manual_seed(0)
+    strided, dilated = (
+        TimmBackbone(LITE0, (4,), centred=False, output_stride=stride).eval() for stride in (32, 16)
+    )
+    dilated.load_state_dict(strided.state_dict())
+    images = torch.rand(1, 3, 448, 448)
+    with torch.no_grad():
+        few, many = strided(images)[0], dilated(images)[0]
+    inner = slice(4, -4)  # padding is seen elsewhere
+    torch.testing.assert_close(many[:, :, 1::2, 1::2][:, :, inner, inner], few[:, :, inner, inner])
+    assert not torch.allclose(many[:, :, ::2, ::2][:, :, inner, inner], few[:, :, inner, inner])

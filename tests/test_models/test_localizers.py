@@ -261,6 +261,18 @@ def test_spg_thresholds():
         SPGHead(5, 8, (4, 6), thresholds_b2=(0.5, 0.2))
 
 
+def test_spg_guides_start_undecided():
+    """Scaled by its one output, as Kaiming does by default, a guide would start sure of every
+    cell: 6 to 21 in place of 0.2 to 0.8 here; on a trained network the classifier did not learn."""
+    torch.manual_seed(0)
+    head = SPGHead(5, 320, branch_channels=(40, 112), mid_channels=256, mid_channels_c=256)
+    head.init_weights()
+    b1, b2, c = (torch.randn(2, channels, 14, 14) for channels in (40, 112, 320))
+    for guide in (head.shared_b(head.branch_b1(b1)), head.shared_b(head.branch_b2(b2))):
+        assert guide.std() < 1
+    assert head.branch_c(c).std() < 1
+
+
 def test_fsl_targets_by_loops():
     masks = torch.from_numpy(np.random.default_rng(0).choice([0, 1, 255], (2, 6, 8)))
     masks[0, :3, :4] = 255

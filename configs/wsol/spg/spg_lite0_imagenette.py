@@ -7,11 +7,10 @@ model = dict(
         type='wsl_plugins.SPGHead',
         in_channels=320,
         branch_channels=(40, 112),
-        mid_channels=256,
+        mid_channels=128,
         mid_channels_c=256,
         thresholds_b1=(0.05, 0.5),
         thresholds_b2=(0.01, 0.7),
         thresholds_c=(0.1, 0.7),
     ),
 )
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=1))))

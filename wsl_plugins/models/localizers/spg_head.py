@@ -92,7 +92,8 @@ class SPGHead(LocalizerHead):
         mid_channels: of the branches B1 and B2. Default 512.
         mid_channels_c: of branch C. Default 512.
         mask_size: side of the masks. Default 224.
-        init_cfg: mmengine initialisation. Default: Kaiming, the classifier normal, std 0.01.
+        init_cfg: mmengine initialisation. Default: Xavier, uniform (published code); the classifier
+            normal, std 0.01.
 
     Raises:
         ValueError: thresholds that are not 0 <= low <= high <= 1.
@@ -122,7 +123,7 @@ class SPGHead(LocalizerHead):
         ):
             if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= 1:
                 raise ValueError(f'thresholds_{name} must be 0 <= low <= high <= 1, got {pair}')
-        kwargs.setdefault('init_cfg', dict(type='Kaiming', layer='Conv2d'))
+        kwargs.setdefault('init_cfg', dict(type='Xavier', layer='Conv2d', distribution='uniform'))
         super().__init__(num_classes, in_channels, **kwargs)
         self.thresholds_b1, self.thresholds_b2 = thresholds_b1, thresholds_b2
         self.thresholds_c = thresholds_c

@@ -50,3 +50,16 @@ def test_parts_by_themselves():
     assert got[0, 0] == 10
     with pytest.raises(ValueError, match='groups must be at least 1, got 0'):
         NormalizedAvgPool(scale=1.0, groups=0)
+
+
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+def test_gradient_lies_as_the_maps_do(layout):
+    """What it is multiplied by then, such as a learned mask's maps, is read in one order."""
+    maps = torch.rand(3, 8, 4, 5).contiguous(memory_format=layout).requires_grad_()
+    got = NormalizedAvgPool(scale=1.0)(maps)
+    torch.testing.assert_close(got, torch.nn.functional.normalize(maps.mean(dim=(2, 3)), dim=1))
+    seen = []
+    product = maps * 1
+    product.register_hook(lambda grad: seen.append(grad.stride()))
+    NormalizedAvgPool(scale=1.0)(product).sum().backward()
+    assert seen == [maps.stride()]

@@ -50,7 +50,10 @@ class NormalizedAvgPool(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Vectors (R, C), float32, of maps (R, C, H, W)."""
-        means = x.float().mean(dim=(2, 3))
+        if x.is_contiguous(memory_format=torch.channels_last):  # then its gradient is so, too
+            means = x.float().permute(0, 2, 3, 1).mean(dim=(1, 2))
+        else:
+            means = x.float().mean(dim=(2, 3))
         if isinstance(self.groups, Sequence):
             parts = means.split([*self.groups], dim=1)
             vectors = torch.cat([F.normalize(part, dim=1) for part in parts], dim=1)

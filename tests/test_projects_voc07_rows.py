@@ -20,8 +20,22 @@ def test_a_training_and_two_tests_for_each_row_and_seed():
     for training, *tests in zip(stages[::3], stages[1::3], stages[2::3], strict=True):
         assert training.tool == 'train' and f'randomness.seed={training.name[-1]}' in training.args
         assert [test.inputs for test in tests] == [[training.name]] * 2
-    of_maps = {s.name.split('-')[0] for s in stages if any('voc07_rows/maps' in a for a in s.args)}
-    assert of_maps == {'dropblock', 'concrete'}
+    of_maps = {s.name for s in stages if any('voc07_rows/maps' in a for a in s.args)}
+    assert of_maps == {f'{row}-{seed}' for row in ('dropblock', 'concrete') for seed in range(3)}
+
+
+def test_rows_are_tested_by_their_config_without_what_tests_do_not_use():
+    cfg = Config.fromfile(CONFIG)
+    for name, file in cfg.rows.items():
+        model = Config.fromfile(find_config(f'{file}.py')).model
+        drop_layer = model.roi_head.pop('drop_layer', None)
+        if drop_layer:
+            model.roi_head.bbox_roi_extractor.pop('output_size')
+        for end in ('map', 'corloc'):
+            stage = next(s for s in cfg.stages if s.name == f'{name}-1-{end}')
+            tested = Config.fromfile(find_config(stage.args[0])).model
+            assert {**tested, 'test_cfg': {}} == {**model, 'test_cfg': {}}, name
+        assert bool(drop_layer) == (name in cfg.drop_rows)
 
 
 def test_the_options_are_of_the_configs():

@@ -14,3 +14,5 @@ model = dict(
         thresholds_c=(0.1, 0.7),
     ),
 )
+# at ten times the rate of the network one of three seeds went wrong for good in its first steps
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=3))))

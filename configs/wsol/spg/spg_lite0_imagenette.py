@@ -14,5 +14,10 @@ model = dict(
         thresholds_c=(0.1, 0.7),
     ),
 )
-# at ten times the rate of the network one of three seeds went wrong for good in its first steps
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=3))))
+# at the classifier's rate the branches, sure of themselves in their first steps, spoil one of three
+# seeds for good
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={'head': dict(lr_mult=1), 'head.classifier': dict(lr_mult=10)},
+    )
+)

@@ -1,5 +1,5 @@
-# Ten classes of ImageNet, 1,000 training images; boxes of DDT on the layer behind that of the cells,
-# class by class (README.md)
+# Ten classes of ImageNet, 1,000 training images; boxes of DDT, class by class, on the layer behind
+# that of the cells (README.md)
 _base_ = [
     '../_base_/models/psol_lite0_flat.py',
     '../_base_/datasets/psol_imagenette.py',

@@ -1,5 +1,5 @@
-# Ten classes of ImageNet, 1,000 training images: three epochs are the steps of five on the birds.
-# There is no train-fullsup to choose by
+# Ten classes of ImageNet, 1,000 training images: in three epochs about as many steps as in five of
+# the birds. There is no train-fullsup to choose by
 _base_ = './cam_lite0_cub27.py'
 model = dict(head=dict(num_classes=10))
 data_preprocessor = dict(num_classes=10)

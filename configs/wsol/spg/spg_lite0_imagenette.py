@@ -14,8 +14,8 @@ model = dict(
         thresholds_c=(0.1, 0.7),
     ),
 )
-# at the classifier's rate the branches, sure of themselves in their first steps, spoil one of three
-# seeds for good
+# at the classifier's rate the branches became sure in their first steps, from which one of three
+# seeds on the birds did not recover
 optim_wrapper = dict(
     paramwise_cfg=dict(
         custom_keys={'head': dict(lr_mult=1), 'head.classifier': dict(lr_mult=10)},

@@ -5,8 +5,8 @@
 # What one expects: model.to(memory_format=torch.channels_last) with channels_last images is in that
 # layout forwards and backwards.
 # Who meets it: nearly every classifier (ResNet, EfficientNet, ConvNeXt) ends in this layer, and so
-# does x.mean(dim=(2, 3)) in heads on pooled boxes. Behind it two tensors of two layouts meet in each
-# operation up to the next one that chooses a layout of its own: correct, and several times slower.
+# do heads on pooled boxes with x.mean(dim=(2, 3)). The operation before it (a ReLU, a product) reads
+# two tensors of two layouts in its backward pass: correct, and slower than with one.
 #
 # Seen on 2026-11-30 with Python 3.11, numpy 2.2.6, torch 2.14.1, on a CPU, maps of 2 x 8 x 4 x 5:
 #   maps                        (160, 1, 40, 8)

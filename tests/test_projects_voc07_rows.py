@@ -27,15 +27,16 @@ def test_a_training_and_two_tests_for_each_row_and_seed():
 def test_rows_are_tested_by_their_config_without_what_tests_do_not_use():
     cfg = Config.fromfile(CONFIG)
     for name, file in cfg.rows.items():
-        model = Config.fromfile(find_config(f'{file}.py')).model
-        drop_layer = model.roi_head.pop('drop_layer', None)
-        if drop_layer:
-            model.roi_head.bbox_roi_extractor.pop('output_size')
-        for end in ('map', 'corloc'):
-            stage = next(s for s in cfg.stages if s.name == f'{name}-1-{end}')
-            tested = Config.fromfile(find_config(stage.args[0])).model
-            assert {**tested, 'test_cfg': {}} == {**model, 'test_cfg': {}}, name
-        assert bool(drop_layer) == (name in cfg.drop_rows)
+        for stage, end in (('map', ''), ('corloc', '_corloc')):
+            own = Config.fromfile(find_config(f'{file}{end}.py')).to_dict()
+            drop_layer = own['model']['roi_head'].pop('drop_layer', None)
+            assert bool(drop_layer) == (name in cfg.drop_rows)
+            if drop_layer:
+                own['model']['roi_head']['bbox_roi_extractor'].pop('output_size')
+            (stage,) = [s for s in cfg.stages if s.name == f'{name}-1-{stage}']
+            tested = Config.fromfile(find_config(stage.args[0])).to_dict()
+            for key in ('model', 'test_dataloader', 'test_evaluator', 'test_cfg'):
+                assert tested[key] == own[key], (name, key)
 
 
 def test_the_options_are_of_the_configs():

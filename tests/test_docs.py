@@ -125,6 +125,20 @@ def test_anchors_of_links_exist():
     assert checked > 10
 
 
+def test_links_lead_to_files():
+    """A folder is its README (docs/site_links.py): the site is not built with a link to nothing."""
+    folders = 'docs', 'configs', 'projects', 'findings'
+    checked = 0
+    for document in [*ROOT.glob('*.md'), *(p for f in folders for p in (ROOT / f).rglob('*.md'))]:
+        for link in re.findall(r'\]\((?!\w+:|#)([^)#\s]+)', document.read_text()):
+            target = document.parent / link
+            assert (target / 'README.md' if target.is_dir() else target).is_file(), (
+                f'{document}: {link}'
+            )
+            checked += 1
+    assert checked > 500
+
+
 def test_equations_are_understood():
     """By docs/equations.py: no command of LaTeX is left as it is (see requirements/docs.txt)."""
     pytest.importorskip('latex2mathml')

@@ -77,8 +77,8 @@ def parse_args() -> argparse.Namespace:
     maps.add_argument(
         '--threshold',
         type=float,
-        default=0.2,
-        help='of the heat map, for the box, in [0, 1); default: 0.2',
+        metavar='T',
+        help='of the heat map, for the box, in [0, 1); default: the mean of the map',
     )
     return parser.parse_intermixed_args()
 
@@ -149,7 +149,7 @@ class Localizer:
         for option in ('proposals', 'pseudo_boxes', 'max_side_input'):
             if getattr(args, option) is not None:
                 raise ValueError(f'--{option.replace("_", "-")} is for detectors, not localizers')
-        if not 0 <= args.threshold < 1:
+        if args.threshold is not None and not 0 <= args.threshold < 1:
             raise ValueError(f'--threshold must be in [0, 1), got {args.threshold}')
         if not hasattr(apis, 'WSOLInferencer'):
             raise ImportError('localizers need mmpretrain, which is not installed')

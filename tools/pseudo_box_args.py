@@ -10,7 +10,7 @@ EXAMPLE = """examples:
       --metadata-root data/wsol_metadata/CUB --split train-weaksup \\
       --data-root data/CUB_200_2011/images --stats work_dirs/ddt/stats \\
       --out work_dirs/ddt/train.json
-  python tools/make_pseudo_boxes.py cam work_dirs/cam/score_maps --threshold 0.2 \\
+  python tools/make_pseudo_boxes.py cam work_dirs/cam/score_maps \\
       --metadata-root data/wsol_metadata/CUB --split train-weaksup --out work_dirs/cam/train.json
   python tools/make_pseudo_boxes.py detections work_dirs/mist/train.pkl --out work_dirs/boxes.json
 
@@ -29,7 +29,9 @@ def parse_args(description: str) -> argparse.Namespace:
     _add_ddt(commands.add_parser('ddt', help='principal component of features'))
     cam = commands.add_parser('cam', help='largest component of score maps')
     cam.add_argument('source', metavar='DIR', help='folder of tools/test.py --dump-score-maps')
-    cam.add_argument('--threshold', type=float, required=True, help='in [0, 1)')
+    cam.add_argument(
+        '--threshold', type=float, metavar='T', help='in [0, 1); default: the mean of each map'
+    )
     _add_connectivity(cam)
     _add_common(cam)
     _add_detections(commands.add_parser('detections', help='best detections of each image label'))

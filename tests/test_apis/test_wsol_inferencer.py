@@ -46,6 +46,14 @@ def test_box_of_the_largest_part(threshold, box):
     assert set(found) == {'bbox', 'heat_map'}
 
 
+def test_threshold_is_the_mean_of_the_map():
+    """Rows of 1, 2, 3 and 10, of a height of 56 each: mean 4, in [0, 1] 1 / 3."""
+    score_map = np.repeat([[1.0], [2.0], [3.0], [10.0]], 56, axis=0).repeat(224, axis=1)
+    assert localization(sample(score_map), (40, 40))['bbox'] == [0, 30, 40, 40]
+    score_map[112:168] = 5  # mean 4.5, and of the rows two are above
+    assert localization(sample(score_map), (40, 40))['bbox'] == [0, 20, 40, 40]
+
+
 def test_constant_map_is_the_whole_image():
     found = localization(sample(np.ones((7, 7))), (30, 20))
     assert found['bbox'] == [0, 0, 30, 20] and not found['heat_map'].any()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wsl_plugins.files.formats.score_maps import save_score_map
+from wsl_plugins.files.formats.score_maps import load_score_map, save_score_map
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata
 from wsl_plugins.pseudo_boxes.from_score_maps import boxes_from_score_maps
 
@@ -45,6 +45,21 @@ def test_boxes(maps, metadata):
     higher = boxes_from_score_maps(maps, metadata, CLASSES, 0.5, connectivity=4)
     assert higher.boxes['x/1.jpg'].tolist() == [[0, 0, 5, 3]]
     assert higher.boxes['x/3.jpg'].tolist() == [[0, 0, 8, 10]]
+
+
+def test_mean_of_each_map(maps, metadata):
+    """Of the first 0.175 (its 0.2 is above), of the second 0 (nothing is), of the third 0.25."""
+    result = boxes_from_score_maps(maps, metadata, CLASSES)
+    assert [box.tolist() for (box,) in result.boxes.values()] == [
+        [5, 5, 20, 10],
+        [0, 0, 8, 8],
+        [0, 0, 30, 40],
+    ]
+    options = dict(method='score maps', threshold='mean', connectivity=8)
+    assert result.info == dict(options, whole_image=1)
+    save_score_map(maps, 'x/1.jpg', load_score_map(maps, 'x/1.jpg') ** 2)  # mean 0.105, 0.04 of it
+    result = boxes_from_score_maps(maps, metadata, CLASSES)
+    assert result.boxes['x/1.jpg'].tolist() == [[10, 5, 20, 10]]
 
 
 def test_bad_input(maps, metadata):

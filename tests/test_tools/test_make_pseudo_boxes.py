@@ -204,7 +204,12 @@ def test_cam(data, tmp_path, run, error):
         (tmp_path / 'maps' / 'test').mkdir(parents=True, exist_ok=True)
         np.save(tmp_path / 'maps' / 'test' / f'{number}.png.npy', score_map)
     args = ['cam', tmp_path / 'maps', '--metadata-root', data / 'meta', '--split', 'test']
-    args += ['--out', tmp_path / 'a.json', '--threshold']
+    args += ['--out', tmp_path / 'a.json']
+    assert run(*args).returncode == 0
+    found = PseudoBoxFile.load(tmp_path / 'a.json')  # by the mean of each map
+    assert found.boxes['test/1.png'].tolist() == [[30, 16, 60, 48]]
+    assert found.info['threshold'] == 'mean'
+    args += ['--threshold']
     done = run(*args, 0.5)
     assert done.returncode == 0, done.stderr
     assert 'a.json: 4 boxes of 4 images' in done.stdout

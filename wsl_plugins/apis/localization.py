@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from wsl_plugins.evaluation.functional.score_maps import resize_score_map
-from wsl_plugins.pseudo_boxes.components import component_box
+from wsl_plugins.pseudo_boxes.components import above_threshold, component_box
 
 from mmpretrain.structures import DataSample
 
@@ -18,7 +18,7 @@ _MIN_WIDTH = 240
 def localization(
     sample: DataSample,
     image_size: tuple[int, int],
-    threshold: float = 0.2,
+    threshold: float | None = None,
     classes: Sequence[str] | None = None,
 ) -> dict:
     """What a localizer says about an image.
@@ -27,7 +27,8 @@ def localization(
         sample: Prediction with any of ``pred_score`` (C,), ``score_map`` (h, w) and ``pred_box``
             (4,) xyxy pixels of the original image.
         image_size: (width, height) of the original image.
-        threshold: Pixels of the heat map above it belong to the object; in [0, 1).
+        threshold: Pixels of the heat map above it belong to the object; in [0, 1). Default None:
+            the mean of the map.
         classes: Names of the classes.
 
     Returns:
@@ -45,8 +46,6 @@ def localization(
         >>> localization(sample, (64, 48), classes=('cat', 'dog'))['pred_class']
         'dog'
     """
-    if not 0 <= threshold < 1:
-        raise ValueError(f'threshold of heat maps must be in [0, 1), got {threshold}')
     found: dict = {}
     if 'pred_score' in sample:
         scores = sample.pred_score.tolist()
@@ -61,7 +60,7 @@ def localization(
     if 'pred_box' in sample:
         found['bbox'] = torch.as_tensor(sample.pred_box).double().tolist()
     elif 'heat_map' in found:
-        box, _ = component_box(found['heat_map'] > threshold, image_size)
+        box, _ = component_box(above_threshold(found['heat_map'], threshold), image_size)
         found['bbox'] = box.tolist()
     return found
 

@@ -73,7 +73,7 @@ class WSOLInferencer(ImageClassificationInferencer):
         self,
         inputs: Image | Sequence[Image],
         batch_size: int = 1,
-        threshold: float = 0.2,
+        threshold: float | None = None,
         return_vis: bool = False,
         return_datasamples: bool = False,
     ) -> dict:
@@ -82,8 +82,8 @@ class WSOLInferencer(ImageClassificationInferencer):
         Args:
             inputs: Files, folders, arrays (H, W, 3) uint8 BGR, or a list of these.
             batch_size: Images that go through the network together. Default 1.
-            threshold: Of the heat map, for the box; in [0, 1). Default 0.2; a better one for a
-                model is the ``MaxBoxAcc_threshold`` of a test run.
+            threshold: Of the heat map, for the box; in [0, 1). Default None: the mean of the map;
+                where boxes are known, a test run reports a better one, ``MaxBoxAcc_threshold``.
             return_vis: Whether to draw. Default False.
             return_datasamples: Whether ``predictions`` are mmpretrain's data samples. Default
                 False: the plain numbers of :func:`.localization.localization`.

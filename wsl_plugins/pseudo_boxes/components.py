@@ -1,4 +1,4 @@
-"""Largest connected component of a map, and its box in the image.
+"""Threshold of a score map, largest connected component, and its box in the image.
 
 All boxes are xyxy pixels of the original image from 0 with exclusive ends (width = x2 - x1).
 """
@@ -7,6 +7,31 @@ import numpy as np
 from scipy import ndimage
 
 CONNECTIVITIES = {4: ndimage.generate_binary_structure(2, 1), 8: np.ones((3, 3), dtype=bool)}
+
+
+def above_threshold(score_map: np.ndarray, threshold: float | None = None) -> np.ndarray:
+    """Cells of a score map that belong to the object.
+
+    Args:
+        score_map (np.ndarray): (h, w) in [0, 1].
+        threshold (float, optional): Cells above it are taken; in [0, 1). Defaults to None: the mean
+            of this map, as Wei et al., "Selective Convolutional Descriptor Aggregation", TIP 2017,
+            take it of the sum of all channels. One number does not serve several networks, see
+            ``docs/inference.md``.
+
+    Returns:
+        np.ndarray: (h, w) bool, all false if the map is constant and no threshold is given.
+
+    Raises:
+        ValueError: ``threshold`` is out of range.
+
+    Example:
+        >>> above_threshold(np.array([[0.0, 0.2, 1.0]]))
+        array([[False, False,  True]])
+    """
+    if threshold is not None and not 0 <= threshold < 1:
+        raise ValueError(f'threshold of score maps must be in [0, 1), got {threshold}')
+    return score_map > (score_map.mean() if threshold is None else threshold)
 
 
 def largest_component(mask: np.ndarray, connectivity: int = 8) -> np.ndarray:

@@ -5,14 +5,14 @@ import os
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.score_maps import check_score_maps, load_score_map
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, sizes_of
-from wsl_plugins.pseudo_boxes.components import component_box
+from wsl_plugins.pseudo_boxes.components import above_threshold, component_box
 
 
 def boxes_from_score_maps(
     folder: str | os.PathLike,
     metadata: WSOLMetadata,
     classes: dict[int, str],
-    threshold: float,
+    threshold: float | None = None,
     connectivity: int = 8,
 ) -> PseudoBoxFile:
     """Box of the largest component above a threshold, in every image of a split.
@@ -25,7 +25,8 @@ def boxes_from_score_maps(
         folder (str | PathLike): Folder of the maps, ``<folder>/<image_id>.npy``.
         metadata (WSOLMetadata): Images, labels and sizes.
         classes (dict[int, str]): Names of the classes.
-        threshold (float): Pixels above it belong to the object; in [0, 1).
+        threshold (float, optional): See :func:`.components.above_threshold`. Defaults to None: the
+            mean of each map; ``info['threshold']`` is then 'mean'.
         connectivity (int): See :func:`.components.largest_component`. Defaults to 8.
 
     Raises:
@@ -36,19 +37,20 @@ def boxes_from_score_maps(
     Example:
         >>> metadata = WSOLMetadata.load('data/wsol_metadata/CUB', 'train-weaksup')
         >>> classes = {0: 'Black_footed_Albatross'}
-        >>> boxes_from_score_maps('work_dirs/cam/maps', metadata, classes, 0.2).save('cam.json')
+        >>> boxes_from_score_maps('work_dirs/cam/maps', metadata, classes).save('cam.json')
     """
-    if not 0 <= threshold < 1:
-        raise ValueError(f'threshold of score maps must be in [0, 1), got {threshold}')
     sizes = sizes_of(metadata)
     check_score_maps(folder, metadata.image_ids)
     rows, empties = {}, 0
     for image_id in metadata.image_ids:
-        mask = load_score_map(folder, image_id) > threshold
+        mask = above_threshold(load_score_map(folder, image_id), threshold)
         box, empty = component_box(mask, sizes[image_id], connectivity)
         rows[image_id] = [(box, metadata.labels[image_id], float('nan'))]
         empties += empty
     info = dict(
-        method='score maps', threshold=threshold, connectivity=connectivity, whole_image=empties
+        method='score maps',
+        threshold='mean' if threshold is None else threshold,
+        connectivity=connectivity,
+        whole_image=empties,
     )
     return PseudoBoxFile.from_rows(sizes, rows, classes, info)

@@ -113,6 +113,8 @@ def metrics(folder, rank, world):
             for index in DefaultSampler(samples, shuffle=False):
                 evaluator.process(data_samples=[samples[index]], data_batch={})
             result = evaluator.evaluate(size)
+            # mmengine writes whole numbers as null: findings/mmengine_whole_number_metric_is_null
+            assert all(isinstance(value, float) for value in result.values()), result
             found[f'{kind}_{size}'] = {k: float(v) for k, v in result.items()}
     (folder / f'metrics_{world}_{rank}.json').write_text(json.dumps(found))
 

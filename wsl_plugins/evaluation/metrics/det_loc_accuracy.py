@@ -115,5 +115,5 @@ class DetLocAccuracy(BaseMetric):
         hits, ranks, counts = (np.array(column) for column in zip(*results, strict=True))
         report = det_loc_accuracy(hits, ranks, self.topk)
         report['boxes_per_image'] = float(counts.mean())
-        report['images_without_box'] = int((counts == 0).sum())
+        report['images_without_box'] = float((counts == 0).sum())
         return report

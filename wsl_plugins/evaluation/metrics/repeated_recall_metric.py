@@ -61,4 +61,5 @@ class RepeatedRecallMetric(BaseMetric):
     def compute_metrics(self, results: list[tuple[int, int]]) -> dict[str, float]:
         """Recall in percent over the images."""
         found, total = (sum(column) for column in zip(*results, strict=True))
-        return {'recall': 100 * found / total if total else float('nan'), 'objects': total}
+        recall = 100 * found / total if total else float('nan')
+        return {'recall': recall, 'objects': float(total)}  # mmengine writes an int as null

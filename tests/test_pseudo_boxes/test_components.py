@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from wsl_plugins.pseudo_boxes.components import component_box, largest_component, mask_box
+from wsl_plugins.pseudo_boxes.components import (
+    above_threshold,
+    component_box,
+    largest_component,
+    mask_box,
+)
 
 
 def flood_fill(mask, connectivity):
@@ -93,3 +98,12 @@ def test_whole_image_if_empty():
     mask = np.array([[1, 0, 0, 0], [0, 0, 1, 1]], bool)
     box, empty = component_box(mask, (20, 10))
     assert box.tolist() == [10, 5, 20, 10] and not empty
+
+
+def test_above_threshold():
+    score_map = np.array([[0.0, 0.25], [0.5, 1.0]])  # mean 0.4375
+    assert above_threshold(score_map).tolist() == [[False, False], [True, True]]
+    assert above_threshold(score_map, 0.5).tolist() == [[False, False], [False, True]]
+    assert above_threshold(score_map, 0).tolist() == [[False, True], [True, True]]
+    for value in np.linspace(0, 1, 101):  # constant, whatever the mean is rounded to
+        assert not above_threshold(np.full((14, 14), value)).any()

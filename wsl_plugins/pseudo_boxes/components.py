@@ -31,7 +31,10 @@ def above_threshold(score_map: np.ndarray, threshold: float | None = None) -> np
     """
     if threshold is not None and not 0 <= threshold < 1:
         raise ValueError(f'threshold of score maps must be in [0, 1), got {threshold}')
-    return score_map > (score_map.mean() if threshold is None else threshold)
+    if threshold is None:
+        # the mean of a constant map may be rounded to less than its value
+        threshold = max(score_map.mean(), score_map.min())
+    return score_map > threshold
 
 
 def largest_component(mask: np.ndarray, connectivity: int = 8) -> np.ndarray:

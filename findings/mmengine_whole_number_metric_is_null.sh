@@ -2,7 +2,7 @@
 # A metric that is a whole number (a count: Python's int) is printed by a test of mmengine's Runner
 # and is `null` in WORK_DIR/TIMESTAMP/TIMESTAMP.json, the file of the test's metrics. The history of
 # values keeps it as numpy.int64; LoggerHook takes int and float for numbers, which numpy.float64 is
-# and numpy.int64 is not, and puts nothing in place of "unsupported values".
+# and numpy.int64 is not, and writes null for all that it does not know.
 #
 # What one expects: the number. A validation of the same metric writes it into scalars.json.
 # Who meets it: anyone who counts something in a metric (images, objects, failures) and reads the

@@ -87,6 +87,8 @@ class Detector:
     """Boxes of an image, with the picture."""
 
     def __init__(self, args: argparse.Namespace, cfg: Config, images: list[str]) -> None:
+        if args.threshold is not None:
+            raise ValueError('--threshold is for localizers, not detectors')
         recipe = None
         if args.max_side_input is not None:
             recipe = replace(
@@ -146,7 +148,7 @@ class Localizer:
     """Class, box and heat map of an image, with the picture."""
 
     def __init__(self, args: argparse.Namespace, cfg: Config, images: list[str]) -> None:
-        for option in ('proposals', 'pseudo_boxes', 'max_side_input'):
+        for option in ('score_thr', 'proposals', 'pseudo_boxes', 'max_side_input'):
             if getattr(args, option) is not None:
                 raise ValueError(f'--{option.replace("_", "-")} is for detectors, not localizers')
         if args.threshold is not None and not 0 <= args.threshold < 1:

@@ -75,6 +75,8 @@ def test_what_cannot_be_located():
     for threshold in (-0.1, 1.0):
         with pytest.raises(ValueError, match=rf'in \[0, 1\), got {threshold}'):
             localization(sample(two_parts()), (9, 9), threshold)
+        with pytest.raises(ValueError, match=rf'in \[0, 1\), got {threshold}'):
+            localization(sample(box=[1.0, 2.0, 3.5, 4.0]), (9, 9), threshold)
     with pytest.raises(ValueError, match='the score map is that of a crop'):
         localization(sample(two_parts(), crop_offset=(0, 0)), (9, 9))
 
@@ -135,6 +137,9 @@ def test_cam(trained, image, image_file):
         x, y, width, height, _ = max(parts[1:], key=lambda part: part[4])
         box = np.array([x, y, x + width, y + height]) * [96, 64, 96, 64] / 224
         np.testing.assert_array_equal(prediction['bbox'], np.ceil(box))
+    (default,) = infer(image)['predictions']
+    (mean,) = infer(image, threshold=default['heat_map'].mean())['predictions']
+    assert default['bbox'] == mean['bbox'] != found['predictions'][0]['bbox']
     scores, _ = cam_by_hand(model, other)
     np.testing.assert_allclose(found['predictions'][2]['pred_scores'], scores, rtol=1e-4)
     samples = infer(image, return_datasamples=True)

@@ -48,7 +48,7 @@ def test_boxes(maps, metadata):
 
 
 def test_mean_of_each_map(maps, metadata):
-    """Of the first 0.175 (its 0.2 is above), of the second 0 (nothing is), of the third 0.25."""
+    """0.175, so that the cell of 0.2 belongs to the first box; 0, above which is nothing; 0.25."""
     result = boxes_from_score_maps(maps, metadata, CLASSES)
     assert [box.tolist() for (box,) in result.boxes.values()] == [
         [5, 5, 20, 10],
@@ -57,7 +57,9 @@ def test_mean_of_each_map(maps, metadata):
     ]
     options = dict(method='score maps', threshold='mean', connectivity=8)
     assert result.info == dict(options, whole_image=1)
-    save_score_map(maps, 'x/1.jpg', load_score_map(maps, 'x/1.jpg') ** 2)  # mean 0.105, 0.04 of it
+    save_score_map(
+        maps, 'x/1.jpg', load_score_map(maps, 'x/1.jpg') ** 2
+    )  # mean 0.105: the cell has 0.04
     result = boxes_from_score_maps(maps, metadata, CLASSES)
     assert result.boxes['x/1.jpg'].tolist() == [[10, 5, 20, 10]]
 

@@ -7,7 +7,11 @@ import numpy as np
 import torch
 
 from wsl_plugins.evaluation.functional.score_maps import resize_score_map
-from wsl_plugins.pseudo_boxes.components import above_threshold, component_box
+from wsl_plugins.pseudo_boxes.components import (
+    above_threshold,
+    check_threshold,
+    component_box,
+)
 
 from mmpretrain.structures import DataSample
 
@@ -46,6 +50,7 @@ def localization(
         >>> localization(sample, (64, 48), classes=('cat', 'dog'))['pred_class']
         'dog'
     """
+    check_threshold(threshold)
     found: dict = {}
     if 'pred_score' in sample:
         scores = sample.pred_score.tolist()

@@ -9,6 +9,12 @@ from scipy import ndimage
 CONNECTIVITIES = {4: ndimage.generate_binary_structure(2, 1), 8: np.ones((3, 3), dtype=bool)}
 
 
+def check_threshold(threshold: float | None) -> None:
+    """Raise ValueError if a threshold of score maps is neither None nor in [0, 1)."""
+    if threshold is not None and not 0 <= threshold < 1:
+        raise ValueError(f'threshold of score maps must be in [0, 1), got {threshold}')
+
+
 def above_threshold(score_map: np.ndarray, threshold: float | None = None) -> np.ndarray:
     """Cells of a score map that belong to the object.
 
@@ -16,7 +22,7 @@ def above_threshold(score_map: np.ndarray, threshold: float | None = None) -> np
         score_map (np.ndarray): (h, w) in [0, 1].
         threshold (float, optional): Cells above it are taken; in [0, 1). Defaults to None: the mean
             of this map, as Wei et al., "Selective Convolutional Descriptor Aggregation", TIP 2017,
-            take it of the sum of all channels. One number does not serve several networks, see
+            take that of the sum of all channels. One number does not serve several networks, see
             ``docs/inference.md``.
 
     Returns:
@@ -29,8 +35,7 @@ def above_threshold(score_map: np.ndarray, threshold: float | None = None) -> np
         >>> above_threshold(np.array([[0.0, 0.2, 1.0]]))
         array([[False, False,  True]])
     """
-    if threshold is not None and not 0 <= threshold < 1:
-        raise ValueError(f'threshold of score maps must be in [0, 1), got {threshold}')
+    check_threshold(threshold)
     if threshold is None:
         # the mean of a constant map may be rounded to less than its value
         threshold = max(score_map.mean(), score_map.min())

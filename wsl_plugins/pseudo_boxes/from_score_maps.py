@@ -5,7 +5,11 @@ import os
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.score_maps import check_score_maps, load_score_map
 from wsl_plugins.files.formats.wsol_metadata import WSOLMetadata, sizes_of
-from wsl_plugins.pseudo_boxes.components import above_threshold, component_box
+from wsl_plugins.pseudo_boxes.components import (
+    above_threshold,
+    check_threshold,
+    component_box,
+)
 
 
 def boxes_from_score_maps(
@@ -39,6 +43,7 @@ def boxes_from_score_maps(
         >>> classes = {0: 'Black_footed_Albatross'}
         >>> boxes_from_score_maps('work_dirs/cam/maps', metadata, classes).save('cam.json')
     """
+    check_threshold(threshold)
     sizes = sizes_of(metadata)
     check_score_maps(folder, metadata.image_ids)
     rows, empties = {}, 0

@@ -77,6 +77,12 @@ def test_what_cannot_be_located():
             localization(sample(two_parts()), (9, 9), threshold)
         with pytest.raises(ValueError, match=rf'in \[0, 1\), got {threshold}'):
             localization(sample(box=[1.0, 2.0, 3.5, 4.0]), (9, 9), threshold)
+    for without, why in (
+        (sample(two_parts(), box=[1.0, 2.0, 3.5, 4.0]), 'boxes of this model are regressed'),
+        (sample(scores=[0.1, 0.9]), 'this model gives no heat map'),
+    ):
+        with pytest.raises(ValueError, match=f'threshold 0.3 has no effect: {why}'):
+            localization(without, (9, 9), 0.3)
     with pytest.raises(ValueError, match='the score map is that of a crop'):
         localization(sample(two_parts(), crop_offset=(0, 0)), (9, 9))
 

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'infer.py'
 OICR = ROOT / 'configs' / 'oicr' / 'oicr_demo.py'
 CAM = ROOT / 'configs' / 'wsol' / 'cam' / 'cam_demo.py'
+PSOL = ROOT / 'configs' / 'psol' / 'psol_demo.py'
 BOXES = np.array([[6, 8, 46, 46], [52, 20, 91, 59], [0, 0, 96, 64]])
 
 
@@ -34,7 +35,7 @@ def folder(tmp_path_factory):
     for name in ('a.png', 'b.jpg'):
         cv2.imwrite(str(folder / 'photos' / name), picture)
     ProposalFile.from_images(dict(a=BOXES, b=BOXES[1:])).save(folder / 'proposals.npz')
-    for config, name in ((OICR, 'oicr'), (CAM, 'cam')):
+    for config, name in ((OICR, 'oicr'), (CAM, 'cam'), (PSOL, 'psol')):
         cfg = Config.fromfile(config)
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
@@ -223,3 +224,11 @@ def test_what_cannot_be_run(run, folder, tmp_path, monkeypatch):
         assert done.returncode == 1 and done.stderr.count('\n') == 1, (message, done.stderr)
         assert done.stderr.startswith('infer: error: ') and message in done.stderr
         assert not (tmp_path / 'out').exists()
+
+
+def test_threshold_of_regressed_boxes(run, folder, tmp_path):
+    args = (folder / 'photos', PSOL, folder / 'psol.pth', '--out', tmp_path / 'out')
+    done = run(*args, '--threshold', 0.3)
+    assert done.returncode == 1 and not (tmp_path / 'out').exists()
+    assert 'infer: error: threshold 0.3 has no effect: boxes of this model are' in done.stderr
+    assert run(*args).returncode == 0

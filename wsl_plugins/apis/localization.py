@@ -43,7 +43,8 @@ def localization(
         ``tools/make_pseudo_boxes.py cam`` does it (the whole image if the map is constant).
 
     Raises:
-        ValueError: ``threshold`` is out of range, or a score map is that of a crop.
+        ValueError: ``threshold`` is out of range or without effect (regressed boxes, no heat map),
+            or a score map is that of a crop.
 
     Example:
         >>> sample = DataSample().set_pred_score(torch.tensor([0.1, 0.9]))
@@ -51,6 +52,10 @@ def localization(
         'dog'
     """
     check_threshold(threshold)
+    if threshold is not None and 'pred_box' in sample:
+        raise ValueError(f'threshold {threshold} has no effect: boxes of this model are regressed')
+    if threshold is not None and 'score_map' not in sample:
+        raise ValueError(f'threshold {threshold} has no effect: this model gives no heat map')
     found: dict = {}
     if 'pred_score' in sample:
         scores = sample.pred_score.tolist()

@@ -94,7 +94,8 @@ class WSOLInferencer(ImageClassificationInferencer):
 
         Raises:
             FileNotFoundError: There is no such image.
-            ValueError: ``threshold`` is out of range, or an image cannot be read.
+            ValueError: ``threshold`` is out of range or without effect (regressed boxes, no heat
+                map), or an image cannot be read.
         """
         images = list_images(inputs)
         chunks = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]

@@ -2,8 +2,9 @@
 come back.
 
 Reads   a .json (COCO, our pseudo boxes; tasks of Label Studio), a .xml (CVAT 1.1 for images), a
-        data.yaml (YOLO in ultralytics' layout), a folder of one of these or of .xml (VOC), or
-        detections: a .pkl of tools/test.py --out, a COCO result list (with --ann)
+        data.yaml (YOLO in ultralytics' layout) or classes.txt (YOLO of Label Studio, LabelImg), a
+        folder of one of these or of .xml (VOC), or detections: a .pkl of tools/test.py --out, a
+        COCO result list (with --ann)
 Writes  --to coco or cvat: a file; voc, yolo, label-studio: a folder that must be new or empty
 
 --onto FILE.json puts the images of SOURCE, corrected by a person, in the place of those of a file

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import cv2
 import numpy as np
@@ -77,6 +78,36 @@ def test_links_to_images(pseudo, write, photos, kind, below):
         (photos / 'd1/2.jpg').unlink()
         write(pseudo, kind, 'other', images=photos)
     assert not [path for path in path.parent.iterdir() if 'other' in path.name]
+
+
+@pytest.mark.parametrize('layout', ['label studio', 'labelimg'])
+def test_yolo_of_labelling_tools(pseudo, write, photos, tmp_path, layout):
+    """Label Studio: ``images``, ``labels``, ``classes.txt``; LabelImg: all in one folder."""
+    source, path = write(pseudo, 'yolo', 'source', images=photos), tmp_path / 'tool'
+    for part in ('images', 'labels'):
+        folder = path / part if layout == 'label studio' else path
+        shutil.copytree(source / part / 'train', folder, dirs_exist_ok=True)
+    (path / 'notes.json').write_text('{}')
+    names = path / 'classes.txt'
+    names.write_text('\n'.join(pseudo.classes[i] for i in sorted(pseudo.classes)) + '\n')
+    for given in (path, names):
+        back, notes, looked_at = read_boxes(given)
+        assert back.sizes == pseudo.sizes and set(back.classes.values()) == set(CLASSES.values())
+        for image_id in SIZES:
+            np.testing.assert_allclose(back.boxes[image_id], pseudo.boxes[image_id], atol=1e-9)
+            assert [back.classes[n] for n in back.labels[image_id]] == [
+                pseudo.classes[n] for n in pseudo.labels[image_id]
+            ]
+        assert not notes and not looked_at
+    names.write_text('only one\n')
+    with pytest.raises(ValueError, match=r'\.txt:1: class 1 is none of 0\.\.0$'):
+        read_boxes(path)
+
+
+def test_voc_beside_a_list_of_classes(pseudo, write):
+    path = write(pseudo, 'voc')
+    (path / 'classes.txt').write_text('owl\n')
+    assert kind_of(path) == 'voc' and len(read_boxes(path, SIZES)[0].sizes) == len(SIZES)
 
 
 def test_a_folder_that_is_not_empty_stays(pseudo, write):
@@ -222,7 +253,7 @@ BAD = {
         ('annotations>', 'annotation>', 'not <annotations>'),
     ],
     'yolo': [
-        ('0 0.06', '2 0.06', r'd1/2.txt:1: class 2 is none of 0..1 of data.yaml'),
+        ('0 0.06', '2 0.06', r'd1/2.txt:1: class 2 is none of 0..1$'),
         ('0 0.06', '0.5 0.06', r'd1/2.txt:1: class 0.5 is none'),
         ('0 0.06', '0 6', r'cx, cy, w, h must lie in 0..1'),
         ('0 0.06', '0 x', r'needs numbers'),

@@ -16,7 +16,7 @@ from wsl_plugins.files.formats.label_studio import read_label_studio
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.tool_boxes import KnownImages, Size, ToolBox, ToolBoxes, ToolImage
 from wsl_plugins.files.formats.voc_folder import read_voc_folder
-from wsl_plugins.files.formats.yolo import read_yolo, yolo_folders
+from wsl_plugins.files.formats.yolo import read_yolo, yolo_folders, yolo_names
 from wsl_plugins.files.listed_images import sizes_in
 from wsl_plugins.files.names import SUFFIXES, problem_of_path, problem_of_text
 from wsl_plugins.files.problems import raise_problems
@@ -37,16 +37,20 @@ def kind_of(path: str | os.PathLike) -> str:
             return 'yolo'
         if (path / 'tasks.json').is_file():
             return 'label-studio'
+        if (path / 'classes.txt').is_file() and not any(path.rglob('*.xml')):
+            return 'yolo'
         return 'voc'
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file or folder')
     if path.suffix == '.json':
         return 'label-studio' if isinstance(read_json(path), list) else 'coco'
     known = {'.xml': 'cvat', '.yaml': 'yolo', '.yml': 'yolo'}
+    if path.name == 'classes.txt':
+        return 'yolo'
     if path.suffix not in known:
         raise ValueError(
-            f'{path}: must be a .json (COCO, Label Studio), a .xml (CVAT), a data.yaml (YOLO) or a '
-            'folder of one of these or of .xml (VOC)'
+            f'{path}: must be a .json (COCO, Label Studio), a .xml (CVAT), a data.yaml or '
+            'classes.txt (YOLO) or a folder of one of these or of .xml (VOC)'
         )
     return known[path.suffix]
 
@@ -65,7 +69,8 @@ def read_boxes(
     Args:
         path: The source.
         sizes: Images by file name, and their sizes: names of the source are looked for among them.
-            Default: the source tells them (YOLO: the folder of images beside ``data.yaml``).
+            Default: the source tells them (YOLO: the folder of images beside ``data.yaml`` or
+                ``classes.txt``).
         classes: By number; others are an error. Default: those of the source.
         split: Of YOLO. Default ``train``.
 
@@ -85,7 +90,7 @@ def read_boxes(
     path, kind = Path(path), kind_of(path)
     known = None if sizes is None else KnownImages(sizes)
     if kind == 'yolo':
-        path, every = path / 'data.yaml' if path.is_dir() else path, False
+        path, every = yolo_names(path) if path.is_dir() else path, False
         if known is None:
             images = yolo_folders(path, split)[0]
             if not images.is_dir():

@@ -1,5 +1,8 @@
 """YOLO boxes in ultralytics' layout: ``data.yaml``, ``images/SPLIT`` and ``labels/SPLIT``.
 
+Read also as labelling tools write them: ``classes.txt`` beside ``images`` and ``labels`` (Label
+Studio), or beside the label files themselves (LabelImg).
+
 A line of a label file is ``class cx cy w h``, centre and sides as fractions of the image. A file of
 no line is an image without object.
 """
@@ -10,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
+from wsl_plugins.files.class_names import read_class_names
 from wsl_plugins.files.folders import files_below
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.tool_boxes import KnownImages, Size, ToolBox, ToolBoxes, ToolImage
@@ -55,7 +59,7 @@ def read_yolo(path: Path, known: KnownImages, split: str, every: bool) -> ToolBo
     """Label files of a split; a sixth number of a line is a score.
 
     Args:
-        path: ``data.yaml``.
+        path: ``data.yaml``, or ``classes.txt``, which has no splits.
         known: Images with their sizes.
         split: ``train``, ``val`` or ``test``.
         every: Whether ``known`` are the images of the split: those that have no label file are
@@ -65,11 +69,14 @@ def read_yolo(path: Path, known: KnownImages, split: str, every: bool) -> ToolBo
         FileNotFoundError: There are no such files.
         ValueError: A file is malformed, an image is unknown, or a line is a polygon or rotated.
     """
-    names = _names(read_yaml(path), path)
+    if path.suffix == '.txt':
+        names = dict(enumerate(read_class_names(path)))
+    else:
+        names = _names(read_yaml(path), path)
     folder = yolo_folders(path, split)[1]
     files: dict[str, Path] = {}
     for file in files_below(folder)[0]:
-        if file.suffix != '.txt':
+        if file.suffix != '.txt' or file == path:
             continue
         image_id = known.find(file.relative_to(folder).with_suffix('').as_posix())
         if image_id is None:
@@ -91,14 +98,24 @@ def read_yolo(path: Path, known: KnownImages, split: str, every: bool) -> ToolBo
     return ToolBoxes(images, names, +unlabelled, scaled=True)
 
 
+def yolo_names(folder: Path) -> Path:
+    """The file of a folder that names the classes."""
+    path = folder / 'data.yaml'
+    return path if path.is_file() else folder / 'classes.txt'
+
+
 def yolo_folders(path: Path, split: str) -> tuple[Path, Path]:
     """Folders of the images and of the labels of a split, below that of ``data.yaml``, whatever the
-    ``path`` in it says.
+    ``path`` in it says; beside ``classes.txt`` those called so, or else its own.
 
     Raises:
         FileNotFoundError: There are no labels.
         ValueError: ``data.yaml`` does not name such a folder.
     """
+    if path.suffix == '.txt':
+        beside = (path.parent / 'images', path.parent / 'labels')
+        images, labels = (folder if folder.is_dir() else path.parent for folder in beside)
+        return images, labels
     content = read_yaml(path)
     entry = content.get(split) if isinstance(content, dict) else None
     text = entry.strip().removeprefix('./').rstrip('/') if isinstance(entry, str) else ''
@@ -149,7 +166,7 @@ def _box(cells: list[str], where: str, names: dict[int, str], size: Size) -> Too
     except ValueError:
         raise ValueError(f'{where}: needs numbers, got {short(" ".join(cells))}') from None
     if label not in names:
-        raise ValueError(f'{where}: class {cells[0][:50]} is none of 0..{max(names)} of data.yaml')
+        raise ValueError(f'{where}: class {cells[0][:50]} is none of 0..{max(names)}')
     if not all(-BORDER <= value <= 1 + BORDER for value in (cx, cy, w, h)):
         raise ValueError(
             f'{where}: cx, cy, w, h must lie in 0..1, got {short(" ".join(cells[1:]))}'

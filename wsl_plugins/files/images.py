@@ -78,9 +78,9 @@ def find_images(
 def read_pixels(path: str | Path) -> np.ndarray | None:
     """Pixels of an image file, the same as those of ``LoadImageFromFile`` of mmdet and mmpretrain.
 
-    The image is turned as the orientation tag (EXIF) of a JPEG, PNG or TIFF says: width, height,
-    proposals and predicted boxes are those of the turned image, here and everywhere in this
-    package. Annotations that count the pixels as they are stored do not fit an image with such a
+    The image is turned as the orientation tag (EXIF) of a JPEG, PNG or TIFF says (with OpenCV 5
+    also of a WebP): width, height, proposals and predicted boxes are those of the turned image,
+    here and everywhere in this package. Annotations that count the pixels as they are stored do not fit an image with such a
     tag; remove the tag from the file.
 
     Grey images, CMYK, palettes and 16 bits become 8 bits BGR, transparency is dropped, and of an

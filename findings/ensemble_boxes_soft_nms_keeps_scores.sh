@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
 # soft_nms of ensemble_boxes lowers the scores of overlapping boxes on a copy, takes from it which
 # boxes are above thresh (0.001), and returns these with the scores that they came with: what
-# Soft-NMS is for, a lower score, is lost, and nearly every duplicate stays at its place in the
-# ranking.
+# Soft-NMS is for, a lower score, is lost, and a duplicate that is not below thresh stays at its
+# place in the ranking.
 #
-# What one expects: scores of the two lower duplicates multiplied by exp(-IoU ** 2 / sigma).
+# What one expects: scores of lower boxes multiplied by exp(-IoU ** 2 / sigma), or by 1 - IoU (linear).
 # Who meets it: ensembles of detectors that are merged or tuned by this function: sigma and iou_thr
-# change nothing but what falls below thresh, and average precision is that of the boxes without
-# any suppression, hardly ever of Soft-NMS.
+# decide about nothing but what falls below thresh, and the rest is ranked as without any suppression.
 #
 # Seen on 2026-12-01 with Python 3.11, ensemble-boxes 1.0.9, numpy 2.2.6:
 #   given 0.9, 0.8, 0.7, three times the same box: soft_nms (gaussian) [0.9, 0.8, 0.7]
-#   the same, linear: [0.9]
+#   the same, linear: [0.9] (the factor is 0, which is below thresh)
 #   IoU of 0.8 to the best: soft_nms (gaussian) [0.9, 0.8], Soft-NMS says [0.9, 0.222]
 #   IoU of 0.8 to the best: soft_nms (linear) [0.9, 0.8], Soft-NMS says [0.9, 0.16]
 set -euo pipefail

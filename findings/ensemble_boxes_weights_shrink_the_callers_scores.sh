@@ -8,8 +8,8 @@
 # that were loaded once: each trial starts from the scores of the one before, and what a threshold of
 # the scores is worth depends on the order of the trials.
 #
-# Seen on 2026-12-01 with Python 3.11, ensemble-boxes 1.0.9, numpy 2.2.6; one box of score 0.9 from
-# the first of two models, weights 1 and 1:
+# Seen on 2026-12-01 with Python 3.11, ensemble-boxes 1.0.9, numpy 2.2.6; two models, weights 1
+# and 1, the score of the first one's box, which is 0.9 (the second one's is 0.01, elsewhere):
 #   nms: 0.45, 0.225, 0.1125
 #   soft_nms: 0.45, 0.225, 0.1125
 #   weighted_boxes_fusion: 0.45, 0.45, 0.45

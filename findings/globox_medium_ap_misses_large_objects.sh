@@ -7,8 +7,7 @@
 # What one expects: AP for medium objects of 1.0, as pycocotools says, where the only medium object is
 # found exactly and the other detection lies on a large one.
 # Who meets it: everyone who reads ap_small, ap_medium, ap_large or their recalls: a detection that is
-# a little smaller than its large object counts as a false medium one. The numbers over all sizes are
-# right.
+# a little smaller than its large object counts as a false medium one. AP over all sizes is right.
 #
 # Seen on 2026-12-01 with Python 3.11, globox 2.9.0, pycocotools 2.0.11, numpy 2.2.6:
 #   a large object, found with an IoU of 0.98, and a medium one far from it, found exactly

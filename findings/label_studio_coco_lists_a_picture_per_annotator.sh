@@ -10,8 +10,8 @@
 # puts the same picture into training and validation; objects of it count twice, once for each
 # person; and numbers of a COCO and a YOLO training of "the same" export are of different boxes.
 #
-# Seen on 2026-12-01 with Python 3.11, label-studio-sdk 2.1.2; a.jpg: two persons, with one and with
-# two boxes; b.jpg: one person, no box
+# Seen on 2026-12-01 with Python 3.11, label-studio-sdk 2.1.2; a.jpg: two persons, with one box and
+# with two other ones; b.jpg: one person, no box
 #   COCO: 3 images of 2 files: a.jpg 200 x 100, a.jpg 200 x 100, b.jpg None x None; 3 boxes
 #   VOC: a.xml 2 boxes
 #   YOLO: a.txt 2 boxes, b.txt 0 boxes
@@ -57,7 +57,7 @@ def name(text):
 print('Python', sys.version.split()[0], 'label-studio-sdk', version('label-studio-sdk'))
 logging.disable()
 first = dict(id=1, completed_by=1, result=[box(10)])
-second = dict(id=2, completed_by=2, result=[box(10), box(50)])
+second = dict(id=2, completed_by=2, result=[box(50), box(80)])
 empty = dict(id=3, completed_by=1, result=[])
 tasks = [
     dict(id=1, data=dict(image='a.jpg'), annotations=[first, second]),

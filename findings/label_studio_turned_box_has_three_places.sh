@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The converter of label-studio-sdk (what "Export" of Label Studio runs) writes a rectangle that was
-# turned on the screen to three places: COCO gets the upright box around it, turned in percent of
-# the picture, which is another angle where the picture is not square; VOC and YOLO get the box as if
-# it had not been turned; only YOLO_OBB has its corners.
+# turned on the screen to three places: COCO gets the upright box around it, but turned in percent of
+# the picture, which distorts it where the picture is not square; VOC and YOLO get the box as if it
+# had not been turned; only YOLO_OBB has its corners.
 #
 # What one expects: the upright box around the turned one in all of them, or an error.
 # Who meets it: everyone who exports labels in which a person has turned a box, by intent or by the

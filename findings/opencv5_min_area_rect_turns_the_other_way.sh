@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# minAreaRect of OpenCV 5 has angles from -90 to below 0; since 4.5.1 they were above 0 up to 90. The
-# rectangle is the same, but width and height have changed places and boxPoints begins at the opposite
-# corner: for one that is twice as wide as high and turned by 20 degrees, 40 x 20 at 20 has become
-# 20 x 40 at -70.
+# minAreaRect of OpenCV 5 has angles from -90 to below 0; those of 4.12 are above 0, up to 90. The
+# rectangle is the same, but of all turned ones width and height have changed places, and
+# boxPoints begins at another corner: 40 x 20 at 20 degrees has become 20 x 40 at -70.
 #
 # What one expects: the same numbers as before, as detectors of rotated boxes write them into their
 # labels.

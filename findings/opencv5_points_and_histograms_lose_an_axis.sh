@@ -2,8 +2,7 @@
 # OpenCV 5 gives histograms of shape (n,) that were (n, 1), and points of findNonZero of shape (n, 2)
 # that were (n, 1, 2). Where one indexed or broadcast, the result is another one without an error:
 # points[:, 0], all points before, is the x of each, and numbers of levels times histogram, a matrix
-# before with a column of numbers, is summed over all pairs. (findContours and convexHull still give
-# (n, 1, 2), HoughLinesP gives (n, 4).)
+# before with a column of numbers, is summed over all pairs.
 #
 # What one expects: the shape of the last ten years, or that of the other functions of points.
 # Who meets it: boxes around masks by findNonZero(mask)[:, 0].min(axis=0); statistics of levels.

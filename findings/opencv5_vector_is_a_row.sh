@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # An array of one axis is a row for OpenCV 5; it was a column. Functions that treat the axes
 # differently give other numbers of the right type and often of the right size: resize averages a
-# signal away, a kernel of one axis works along the other axis of an image, flip and sort leave the
-# vector alone, threshold gives (1, n) where it gave (n, 1).
+# signal away, a kernel of one axis works along the other axis of an image, flip(0) leaves the vector
+# alone and flip(1) turns it round, threshold gives (1, n) where it gave (n, 1).
 #
 # What one expects: the same, or an error.
 # Who meets it: cv2.resize(signal, (1, n)) for scores or features along time, which is a constant

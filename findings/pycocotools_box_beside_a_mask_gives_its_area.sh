@@ -4,8 +4,8 @@
 # held against the medium objects.
 #
 # What one expects: numbers of masks that do not depend on whether boxes stand beside them.
-# Who meets it: one results file for boxes and masks, as many tools write it: AP and AR of masks over
-# all sizes are right, those of small, medium and large ones are not.
+# Who meets it: one results file for boxes and masks, as many tools write it: AP of masks over all
+# sizes is right, that of small, medium and large ones is not.
 #
 # Seen on 2026-12-01 with Python 3.11, pycocotools 2.0.11, numpy 2.2.6; a medium object that is found,
 # and a false diagonal line (its box has 60 x 60 pixels) of a higher score; masks are evaluated:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pylabel keeps a row for an image without objects, and its ExportToCoco writes the annotation of the
 # row before once more for it: an image gets its last box twice, under the same id. Ids begin at 0,
-# which pycocotools' evaluation cannot match, either.
+# which is another trap (pycocotools_annotation_id_zero.sh).
 #
 # What one expects: as many annotations as before.
 # Who meets it: data sets with empty images (and nearly all have some) that pass through pylabel: true

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# sahi's NMM merges overlapping boxes of neighbouring slices. A box that overlaps a merged one, but
-# not the one that is kept, is promised to that one; when its turn comes it is compared once more,
-# with the box as it has grown, and where that overlap is too small it is neither merged nor kept: an
-# object is gone. NMS and GREEDYNMM keep it.
+# sahi's NMM merges overlapping boxes of neighbouring slices. Of three boxes in a row, where the second
+# overlaps the first and the third overlaps the second, both are to be merged into the first. Before
+# that each is compared with it once more, as it has grown by then; the third overlaps it too little,
+# and is neither merged nor kept: an object is gone. NMS and GREEDYNMM keep it.
 #
 # What one expects: what is suppressed has an overlap above the threshold with something that stays.
 # Who meets it: get_sliced_prediction(..., postprocess_type='NMM', postprocess_match_metric='IOU') on

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # MeanAveragePrecision of torchmetrics says -1 for `map` as soon as max_detection_thresholds has no
 # 100: pycocotools, which it calls, looks up the mean over all thresholds of IoU at 100 detections
-# whatever was set. `map_50`, `map_75` and those by size are at the largest number that was given.
+# whatever was set. `map_50` and those by size are right.
 #
 # What one expects: `map` at the largest number of detections, as the others.
 # Who meets it: dense scenes with max_detection_thresholds=[1, 10, 300], and small ones with [1, 2, 5]:

@@ -10,6 +10,7 @@ import pytest
 
 from wsl_plugins.files.formats.image_order import read_order, write_order
 from wsl_plugins.files.formats.label_studio import SEVERAL, UNSEEN
+from wsl_plugins.files.formats.tool_boxes import KnownImages
 from wsl_plugins.pseudo_boxes import PseudoBoxFile
 from wsl_plugins.pseudo_boxes.exchange import FILES, chosen, onto, write_boxes
 from wsl_plugins.pseudo_boxes.tool_files import KINDS, kind_of, read_boxes
@@ -73,41 +74,100 @@ def test_links_to_images(pseudo, write, photos, kind, below):
         for source in (path, path / 'data.yaml'):
             back, notes, _ = read_boxes(source)
             assert back.sizes == pseudo.sizes
-            assert notes == {'label files, where an image has none': 1}
+            assert notes == {'images without a label file, taken for images without object': 1}
     with pytest.raises(FileNotFoundError, match=r"no file in .*'d1/2.jpg' \(of 3\)"):
         (photos / 'd1/2.jpg').unlink()
         write(pseudo, kind, 'other', images=photos)
     assert not [path for path in path.parent.iterdir() if 'other' in path.name]
 
 
-@pytest.mark.parametrize('layout', ['label studio', 'labelimg'])
-def test_yolo_of_labelling_tools(pseudo, write, photos, tmp_path, layout):
-    """Label Studio: ``images``, ``labels``, ``classes.txt``; LabelImg: all in one folder."""
-    source, path = write(pseudo, 'yolo', 'source', images=photos), tmp_path / 'tool'
-    for part in ('images', 'labels'):
-        folder = path / part if layout == 'label studio' else path
-        shutil.copytree(source / part / 'train', folder, dirs_exist_ok=True)
-    (path / 'notes.json').write_text('{}')
-    names = path / 'classes.txt'
-    names.write_text('\n'.join(pseudo.classes[i] for i in sorted(pseudo.classes)) + '\n')
-    for given in (path, names):
-        back, notes, looked_at = read_boxes(given)
-        assert back.sizes == pseudo.sizes and set(back.classes.values()) == set(CLASSES.values())
+@pytest.fixture
+def tool(pseudo, write, photos, tmp_path):
+    """A YOLO folder as Label Studio or LabelImg writes it."""
+    source = write(pseudo, 'yolo', 'source', images=photos)
+
+    def tool(layout):
+        path = tmp_path / 'tool'
+        for part in ('images', 'labels'):
+            folder = path if layout == 'one folder' else path / part
+            shutil.copytree(source / part / 'train', folder, dirs_exist_ok=True)
+        (path / 'notes.json').write_text('{}')
+        names = path / ('labels/classes.txt' if layout == 'inside' else 'classes.txt')
+        names.write_text(''.join(f'{pseudo.classes[i]}\n' for i in sorted(pseudo.classes)))
+        return path, names
+
+    return tool
+
+
+@pytest.mark.parametrize('layout', ['beside', 'inside', 'one folder'])
+def test_yolo_of_labelling_tools(pseudo, tool, layout):
+    path, names = tool(layout)
+    for source in (path, names):
+        back, notes, looked_at = read_boxes(source)
+        assert back.sizes == pseudo.sizes and back.classes == CLASSES
         for image_id in SIZES:
             np.testing.assert_allclose(back.boxes[image_id], pseudo.boxes[image_id], atol=1e-9)
-            assert [back.classes[n] for n in back.labels[image_id]] == [
-                pseudo.classes[n] for n in pseudo.labels[image_id]
-            ]
+            assert back.labels[image_id].tolist() == pseudo.labels[image_id].tolist()
         assert not notes and not looked_at
+    (label,) = path.rglob('3.txt')
+    label.unlink()  # not labelled yet: a tool writes an empty file for an image without object
+    back, notes, _ = read_boxes(path)
+    assert set(back.sizes) == set(SIZES) - {'3.PNG'}
+    assert notes == {'images without a label file, left out': 1}
     names.write_text('only one\n')
-    with pytest.raises(ValueError, match=r'\.txt:1: class 1 is none of 0\.\.0$'):
+    with pytest.raises(ValueError, match=r'\.txt:1: class 1 is none of 0\.\.0 of classes.txt$'):
         read_boxes(path)
 
 
-def test_voc_beside_a_list_of_classes(pseudo, write):
-    path = write(pseudo, 'voc')
-    (path / 'classes.txt').write_text('owl\n')
-    assert kind_of(path) == 'voc' and len(read_boxes(path, SIZES)[0].sizes) == len(SIZES)
+def test_splits_of_labelling_tools(pseudo, tool):
+    path, _ = tool('beside')
+    for part in ('images', 'labels'):
+        for split, name in (('train', 'd0'), ('val', 'd1')):
+            (path / part / split).mkdir()
+            shutil.move(path / part / name, path / part / split)
+    assert set(read_boxes(path)[0].sizes) == {'d0/a b.jpg'}
+    assert set(read_boxes(path, split='val')[0].sizes) == {'d1/2.jpg'}
+
+
+def test_label_studio_names(pseudo, tool):
+    """Its exports have eight digits in front of a name, with one sign or two behind them."""
+    path, _ = tool('beside')
+    shutil.rmtree(path / 'images')
+    (path / 'images').mkdir()
+    with pytest.raises(FileNotFoundError, match='images: no images; .*--images DIR, or --onto'):
+        read_boxes(path)
+    (path / 'labels/3.txt').rename(path / 'labels/0a1b2c3d-3.txt')
+    (path / 'labels/d1/2.txt').rename(path / 'labels/12345678__2.txt')
+    back = read_boxes(path, SIZES)[0]
+    assert set(back.sizes) == set(SIZES)
+    assert back.boxes['d1/2.jpg'].shape == (1, 4) and not len(back.boxes['3.PNG'])
+    known = KnownImages({'1a2b3c4d-a.jpg': (1, 1), 'a.jpg': (2, 2)})
+    assert known.find('1a2b3c4d-a.jpg') == '1a2b3c4d-a.jpg'
+    assert known.find('00000000-a.jpg') == 'a.jpg' and known.find('0000000-a.jpg') is None
+
+
+def test_labels_of_other_folders_are_none(tool):
+    path, _ = tool('one folder')
+    (path / 'runs').mkdir()
+    shutil.copy(path / 'd1/2.txt', path / 'runs/3.txt')
+    with pytest.raises(ValueError, match=r'runs/3\.txt: labels of none of the 3 known images'):
+        read_boxes(path)
+
+
+def test_two_kinds_in_a_folder(pseudo, write, tool):
+    path, names = tool('one folder')
+    (path / '.idea').mkdir()
+    (path / '.idea/misc.xml').write_text('<a/>')
+    assert kind_of(path) == 'yolo'
+    (path / '3.xml').write_text('<annotation/>')
+    with pytest.raises(ValueError, match=r'has classes\.txt \(YOLO\) and \.xml files \(VOC\)'):
+        read_boxes(path)
+    assert len(read_boxes(names)[0].sizes) == len(SIZES)
+    voc = write(pseudo, 'voc')
+    (voc / 'classes.txt').write_text('owl\n')
+    (voc / 'Annotations').rename(voc.parent / 'elsewhere')
+    (voc / 'Annotations').symlink_to(voc.parent / 'elsewhere')
+    assert len(read_boxes(voc, SIZES)[0].sizes) == len(SIZES)
 
 
 def test_a_folder_that_is_not_empty_stays(pseudo, write):
@@ -253,7 +313,7 @@ BAD = {
         ('annotations>', 'annotation>', 'not <annotations>'),
     ],
     'yolo': [
-        ('0 0.06', '2 0.06', r'd1/2.txt:1: class 2 is none of 0..1$'),
+        ('0 0.06', '2 0.06', r'd1/2.txt:1: class 2 is none of 0..1 of data.yaml'),
         ('0 0.06', '0.5 0.06', r'd1/2.txt:1: class 0.5 is none'),
         ('0 0.06', '0 6', r'cx, cy, w, h must lie in 0..1'),
         ('0 0.06', '0 x', r'needs numbers'),

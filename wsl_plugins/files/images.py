@@ -80,8 +80,8 @@ def read_pixels(path: str | Path) -> np.ndarray | None:
 
     The image is turned as the orientation tag (EXIF) of a JPEG, PNG or TIFF says (with OpenCV 5
     also of a WebP): width, height, proposals and predicted boxes are those of the turned image,
-    here and everywhere in this package. Annotations that count the pixels as they are stored do not fit an image with such a
-    tag; remove the tag from the file.
+    here and everywhere in this package. Annotations that count the pixels as they are stored do not
+    fit an image with such a tag; remove the tag from the file.
 
     Grey images, CMYK, palettes and 16 bits become 8 bits BGR, transparency is dropped, and of an
     animation the first frame is taken. ``cv2.imread`` would also give a JPEG that ends early, its

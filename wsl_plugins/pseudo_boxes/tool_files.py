@@ -9,6 +9,7 @@ import numpy as np
 
 from wsl_plugins.files import read_json
 from wsl_plugins.files.annotated_boxes import fit_boxes
+from wsl_plugins.files.folders import files_below
 from wsl_plugins.files.formats.coco import COCOFile
 from wsl_plugins.files.formats.cvat import read_cvat
 from wsl_plugins.files.formats.detected_images import DetectedImage
@@ -29,17 +30,21 @@ def kind_of(path: str | os.PathLike) -> str:
 
     Raises:
         FileNotFoundError: There is no such file or folder.
-        ValueError: It is none of them.
+        ValueError: It is none of them, or may be one of two.
     """
     path = Path(path)
     if path.is_dir():
-        if (path / 'data.yaml').is_file():
-            return 'yolo'
-        if (path / 'tasks.json').is_file():
+        if (path / 'tasks.json').is_file() and not (path / 'data.yaml').is_file():
             return 'label-studio'
-        if (path / 'classes.txt').is_file() and not any(path.rglob('*.xml')):
-            return 'yolo'
-        return 'voc'
+        names = yolo_names(path)
+        if names is None or (names.suffix == '.txt' and (path / 'Annotations').is_dir()):
+            return 'voc'
+        if names.suffix == '.txt' and any(file.suffix == '.xml' for file in files_below(path)[0]):
+            raise ValueError(
+                f'{path}: has {names.name} (YOLO) and .xml files (VOC): name the file {names.name} '
+                'for YOLO, or take it out of the folder for VOC'
+            )
+        return 'yolo'
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file or folder')
     if path.suffix == '.json':
@@ -90,15 +95,14 @@ def read_boxes(
     path, kind = Path(path), kind_of(path)
     known = None if sizes is None else KnownImages(sizes)
     if kind == 'yolo':
-        path, every = yolo_names(path) if path.is_dir() else path, False
+        path, every = (path.is_dir() and yolo_names(path)) or path, known is None
         if known is None:
-            images = yolo_folders(path, split)[0]
-            if not images.is_dir():
+            try:
+                known = KnownImages(sizes_in(yolo_folders(path, split)[0]))
+            except FileNotFoundError as error:
                 raise FileNotFoundError(
-                    f'{images}: no such folder of images, whose sizes YOLO needs (--images DIR, or '
-                    '--onto FILE)'
-                )
-            known, every = KnownImages(sizes_in(images)), True
+                    f'{error} (YOLO needs the sizes of the images: --images DIR, or --onto FILE)'
+                ) from error
         found = read_yolo(path, known, split, every)
     elif kind == 'label-studio':
         path = path / 'tasks.json' if path.is_dir() else path

@@ -1,5 +1,6 @@
 """Boxes of annotation tools: what every reader of them gives, and whose images they are."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -89,6 +90,9 @@ class KnownImages:
     def find(self, text: str) -> str | None:
         """File name of the image that a text means (:class:`ImageNames`); None if there is none.
 
+        Exports of Label Studio have eight digits in front of a name: ``'1a2b3c4d-a.jpg'`` (of an
+        upload) or ``'1a2b3c4d__a.jpg'`` means ``'a.jpg'``, if it means nothing else.
+
         Raises:
             ValueError: It may be one of several.
         """
@@ -96,4 +100,5 @@ class KnownImages:
             return text
         if bare(text) in self._twins:
             raise ValueError(f'{text!r} may be one of several images that differ in their suffix')
-        return self._images.find(bare(text))
+        own = re.sub('(^|/)[0-9a-f]{8}(?:-|__)([^/]+)$', r'\1\2', bare(text))
+        return self._images.find(bare(text)) or (None if own == bare(text) else self.find(own))

@@ -86,7 +86,9 @@ def read_voc_folder(path: str | os.PathLike) -> ToolBoxes:
     folder = Path(path, 'Annotations') if Path(path, 'Annotations').is_dir() else Path(path)
     files = [file for file in files_below(folder)[0] if file.suffix == '.xml']
     if not files:
-        raise FileNotFoundError(f'{folder}: no annotations (.xml)')
+        raise FileNotFoundError(
+            f'{folder}: no annotations (.xml), and no data.yaml or classes.txt of YOLO'
+        )
     images, difficult = [], 0
     for file in files:
         found = read_voc(file)

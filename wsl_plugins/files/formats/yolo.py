@@ -1,7 +1,7 @@
 """YOLO boxes in ultralytics' layout: ``data.yaml``, ``images/SPLIT`` and ``labels/SPLIT``.
 
-Read also as labelling tools write them: ``classes.txt`` beside ``images`` and ``labels`` (Label
-Studio), or beside the label files themselves (LabelImg).
+Read also as labelling tools write them: ``classes.txt`` beside ``images`` and ``labels``, or in
+``labels`` (Label Studio), or beside label files and images in one folder (LabelImg).
 
 A line of a label file is ``class cx cy w h``, centre and sides as fractions of the image. A file of
 no line is an image without object.
@@ -17,7 +17,7 @@ from wsl_plugins.files.class_names import read_class_names
 from wsl_plugins.files.folders import files_below
 from wsl_plugins.files.formats.pseudo_box_file import PseudoBoxFile
 from wsl_plugins.files.formats.tool_boxes import KnownImages, Size, ToolBox, ToolBoxes, ToolImage
-from wsl_plugins.files.names import check_once, problem_of_path
+from wsl_plugins.files.names import bare, check_once, problem_of_path
 from wsl_plugins.files.problems import raise_problems
 from wsl_plugins.files.text import read_text, read_yaml, short
 
@@ -59,62 +59,81 @@ def read_yolo(path: Path, known: KnownImages, split: str, every: bool) -> ToolBo
     """Label files of a split; a sixth number of a line is a score.
 
     Args:
-        path: ``data.yaml``, or ``classes.txt``, which has no splits.
+        path: ``data.yaml``, or ``classes.txt``.
         known: Images with their sizes.
         split: ``train``, ``val`` or ``test``.
         every: Whether ``known`` are the images of the split: those that have no label file are
-            images without object then, as for ultralytics.
+            images without object then, as for ultralytics. Beside ``classes.txt`` they are left
+            out: a labelling tool writes an empty file for an image without object.
 
     Raises:
         FileNotFoundError: There are no such files.
         ValueError: A file is malformed, an image is unknown, or a line is a polygon or rotated.
     """
-    if path.suffix == '.txt':
-        names = dict(enumerate(read_class_names(path)))
-    else:
-        names = _names(read_yaml(path), path)
-    folder = yolo_folders(path, split)[1]
+    of_tool = path.suffix == '.txt'
+    names = dict(enumerate(read_class_names(path))) if of_tool else _names(read_yaml(path), path)
+    images, labels = yolo_folders(path, split)
     files: dict[str, Path] = {}
-    for file in files_below(folder)[0]:
-        if file.suffix != '.txt' or file == path:
+    for file in files_below(labels)[0]:
+        if file.suffix.lower() != '.txt' or file == path:
             continue
-        image_id = known.find(file.relative_to(folder).with_suffix('').as_posix())
-        if image_id is None:
+        stem = file.relative_to(labels).with_suffix('').as_posix()
+        try:
+            image_id = known.find(stem)
+        except ValueError as error:
+            raise ValueError(f'{file}: {error}') from error
+        # in one folder, what lies deeper may be a copy or a prediction
+        if image_id is None or (every and images == labels and bare(image_id) != stem):
             raise ValueError(f'{file}: labels of none of the {len(known.sizes)} known images')
         if image_id in files:
             raise ValueError(f'{file}: labels of the image of {files[image_id]}')
         files[image_id] = file
     if not files:
-        raise FileNotFoundError(f'{folder}: no label files (.txt)')
-    images = [
-        ToolImage(
-            image_id,
-            known.sizes[image_id],
-            _boxes(files[image_id], names, known.sizes[image_id]) if image_id in files else [],
-        )
-        for image_id in (known.sizes if every else files)
-    ]
-    unlabelled = Counter({'label files, where an image has none': len(images) - len(files)})
-    return ToolBoxes(images, names, +unlabelled, scaled=True)
+        raise FileNotFoundError(f'{labels}: no label files (.txt)')
+    missing = len(known.sizes) - len(files) if every else 0
+    note = 'left out' if of_tool else 'taken for images without object'
+    return ToolBoxes(
+        [
+            ToolImage(
+                image_id,
+                size,
+                _boxes(files[image_id], names, size, path) if image_id in files else [],
+            )
+            for image_id, size in known.sizes.items()
+            if image_id in files or (every and not of_tool)
+        ],
+        names,
+        +Counter({f'images without a label file, {note}': missing}),
+        scaled=True,
+    )
 
 
-def yolo_names(folder: Path) -> Path:
-    """The file of a folder that names the classes."""
-    path = folder / 'data.yaml'
-    return path if path.is_file() else folder / 'classes.txt'
+def yolo_names(folder: Path) -> Path | None:
+    """The file of a folder that names the classes: the first of ``data.yaml``, ``classes.txt`` and
+    ``labels/classes.txt``; None if there is none."""
+    names = 'data.yaml', 'classes.txt', 'labels/classes.txt'
+    return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def yolo_folders(path: Path, split: str) -> tuple[Path, Path]:
-    """Folders of the images and of the labels of a split, below that of ``data.yaml``, whatever the
-    ``path`` in it says; beside ``classes.txt`` those called so, or else its own.
+    """Folders of the images and of the labels of a split.
+
+    Args:
+        path: ``data.yaml``: they are below its folder, whatever the ``path`` in it says. Or
+            ``classes.txt``: they are ``images`` and ``labels`` beside it or above it, or its own
+            folder, and of these those of the split, where the labels have one.
+        split: ``train``, ``val`` or ``test``.
 
     Raises:
         FileNotFoundError: There are no labels.
         ValueError: ``data.yaml`` does not name such a folder.
     """
     if path.suffix == '.txt':
-        beside = (path.parent / 'images', path.parent / 'labels')
-        images, labels = (folder if folder.is_dir() else path.parent for folder in beside)
+        root = path.parent.parent if path.parent.name == 'labels' else path.parent
+        beside = root / 'images', root / 'labels'
+        images, labels = (folder if folder.is_dir() else root for folder in beside)
+        if (labels / split).is_dir():
+            return images / split, labels / split
         return images, labels
     content = read_yaml(path)
     entry = content.get(split) if isinstance(content, dict) else None
@@ -148,13 +167,13 @@ def _names(content: object, path: Path) -> dict[int, str]:
     return {number: str(name).strip() for number, name in sorted(pairs.items())}
 
 
-def _boxes(path: Path, names: dict[int, str], size: Size) -> list[ToolBox]:
+def _boxes(path: Path, names: dict[int, str], size: Size, named: Path) -> list[ToolBox]:
     lines = read_text(path).splitlines()
     rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
-    return [_box(cells, f'{path}:{number}', names, size) for number, cells in rows]
+    return [_box(cells, f'{path}:{number}', names, size, named) for number, cells in rows]
 
 
-def _box(cells: list[str], where: str, names: dict[int, str], size: Size) -> ToolBox:
+def _box(cells: list[str], where: str, names: dict[int, str], size: Size, named: Path) -> ToolBox:
     if len(cells) not in (5, 6):
         polygon = len(cells) > 6
         raise ValueError(
@@ -166,7 +185,9 @@ def _box(cells: list[str], where: str, names: dict[int, str], size: Size) -> Too
     except ValueError:
         raise ValueError(f'{where}: needs numbers, got {short(" ".join(cells))}') from None
     if label not in names:
-        raise ValueError(f'{where}: class {cells[0][:50]} is none of 0..{max(names)}')
+        raise ValueError(
+            f'{where}: class {cells[0][:50]} is none of 0..{max(names)} of {named.name}'
+        )
     if not all(-BORDER <= value <= 1 + BORDER for value in (cx, cy, w, h)):
         raise ValueError(
             f'{where}: cx, cy, w, h must lie in 0..1, got {short(" ".join(cells[1:]))}'

@@ -113,7 +113,8 @@ def test_choices_follow_the_objects(weights, scales, epochs):
     network = {LITE0: 'lite0', SCRATCH: 'demo'}.get(weights, 'r18')
     assert all(f'{c.method}/{c.method}_{network}' in c.base.config for c in (many, few))
     assert all((ROOT / 'configs' / c.base.config).is_file() for c in (many, few))
-    assert many.min_side == 22 and few.min_side == 225  # three quarters of 30 and 300
+    # three quarters of 30 and 300; EfficientNet-Lite0 takes from 48 pixels at 480 on
+    assert many.min_side == 22 and few.min_side == (48 if weights == LITE0 else 225)
     assert many.scale == many.test_scale == scales[0]
     assert few.test_scale == scales[1]
     tiny = boxed(*[('dot', (9.0 * n, 0, 9.0 * n + 3, 3)) for n in range(4)])
@@ -170,6 +171,22 @@ def test_the_fewest_proposals_that_find_as_many():
     found.scores = None
     assert fewest_proposals([('a', image, found)], ['owl'], choices) is None
     assert with_fewer(choices, None) == choices and with_fewer(choices, 150).max_num == 150
+    assert with_fewer(choices, 500).max_num == 500
+    lite0 = choose([image], LITE0)
+    assert [with_fewer(lite0, number).max_num for number in (None, 500, 150)] == [200, 200, 150]
+
+
+def test_size_of_the_largest_object_of_each_class():
+    """OICR with EfficientNet-Lite0 learns from one object of a class in an image."""
+    sizes = ('owl', (0, 400, 8, 410)), ('owl', (0, 0, 36, 90)), ('emu', (200, 0, 400, 300))
+    image = boxed(*sizes)
+    both, every = (choose([image], weights, known=[image]) for weights in (LITE0, SCRATCH))
+    # a tenth of 36 and 200 are under 52.4, of 8, 36 and 200 under 13.6; three quarters of that
+    assert (both.scale, both.min_side, every.min_side) == (480, 39, 10)
+    assert 'largest of their class' in both.reasons[1]
+    crowd = Box('owl', (0, 0, 300, 300), crowd=True)
+    image = image.with_(boxes=(*image.boxes, crowd))
+    assert choose([image], LITE0, known=[image]).min_side == 39
 
 
 def test_objects_at_the_border_of_tiles(monkeypatch):

@@ -19,6 +19,9 @@ class Base(NamedTuple):
         object_side (int): Least side of an object at the input, in pixels, that it can use.
         cell (int): Least side of a proposal at the input, in pixels, where no boxes are known.
         one_view (bool): Training images have one scale, that of the test images.
+        proposals (int): Proposals of highest score that its training takes. With more of them, or
+            only larger ones than ``cell``, it detects worse, whatever the objects are
+            (docs/own_data.md). 0: no such limit is known.
     """
 
     config: str
@@ -29,13 +32,14 @@ class Base(NamedTuple):
     object_side: int = 0
     cell: int = 0
     one_view: bool = False
+    proposals: int = 0
 
 
 # by method and weights; None: those of a ResNet-18
 BASES = {
     ('oicr', None): Base('oicr/oicr_r18_voc07-train600.py', 6000, 10, 320, 512, 24, 16),
     ('oicr', LITE0): Base(
-        'oicr/oicr_lite0-context_voc07-train.py', 4800, 8, 480, 768, 48, 48, one_view=True
+        'oicr/oicr_lite0-context_voc07-train.py', 4800, 8, 480, 768, 48, 48, True, 200
     ),
     ('oicr', SCRATCH): Base('oicr/oicr_demo.py', 2400, 12, 128, 320, 16, 4),
     ('mist', None): Base('mist/mist_r18_voc07-train600_no-drop.py', 6000, 10, 320, 512, 24, 16),

@@ -27,7 +27,7 @@ class Choices(NamedTuple):
         scales (tuple[int, ...]): Shorter sides of the training images at the input, in pixels.
         test_scale (int): That of the test images.
         min_side (int): Narrower and lower proposals are left out, pixels of the image files.
-        max_num (int, optional): Proposals of a training image, those of highest score.
+        max_num (int, optional): Proposals of an image, those of highest score.
         reasons (list[str]): One line for each choice.
     """
 
@@ -87,19 +87,27 @@ def choose(
     else:
         reasons.append(f'{method.upper()}: asked for')
     base = BASES[method, own]
-    sides = [side for image in known for side in _sides(image)]
+    sides = [side for image in known for side in _sides(image, largest=base.proposals > 0)]
     scale, cell = base.scale, math.ceil(base.cell * short / base.scale)
     if sides:
         small = np.percentile(sides, 10)
         scale = base.object_side / small * short
         scale = int(np.clip(math.ceil(scale / 32) * 32, base.scale, base.most))
         min_side = max(1, math.floor(0.75 * small))
-        reasons += [
+        what = 'objects, the largest of their class in an image,' if base.proposals else 'objects'
+        reasons.append(
             f'input of {scale} pixels (shorter side; the images have {short:.0f}): a tenth of the '
-            f'objects are under {small:.0f} pixels, {small * scale / short:.0f} at the input; '
-            f'{base.object_side} are wanted there, and {base.most} is the largest input',
-            f'proposals from {min_side} pixels on: three quarters of that',
-        ]
+            f'{what} are under {small:.0f} pixels, {small * scale / short:.0f} at the input; '
+            f'{base.object_side} are wanted there, and {base.most} is the largest input'
+        )
+        if base.proposals and min_side > cell:
+            min_side = cell
+            reasons.append(
+                f'proposals from {cell} pixels on, as for objects of unknown size: without the '
+                'smaller ones it detects worse'
+            )
+        else:
+            reasons.append(f'proposals from {min_side} pixels on: three quarters of that')
     else:
         min_side = cell
         reasons += [
@@ -148,7 +156,15 @@ def least_side(known: Sequence[LabelledImage], default: float) -> float:
 
 
 def with_fewer(choices: Choices, number: int | None) -> Choices:
-    """The choices with the ``number`` best proposals of an image, or as they are."""
+    """The choices with the ``number`` best proposals of an image, or with the most that the base
+    takes; as they are, if neither is known."""
+    most = choices.base.proposals
+    if most and (number is None or number > most):
+        reason = (
+            f'the {most} best proposals of an image, as in the training of {choices.base.config}: '
+            'more of the others lie on parts of an object'
+        )
+        return choices._replace(max_num=most, reasons=[*choices.reasons, reason])
     if number is None:
         return choices
     reason = (
@@ -181,9 +197,15 @@ def _method(known: Sequence[LabelledImage]) -> tuple[str, str]:
     return 'oicr', f'OICR: even {mean}, and MIST is for {MANY} and more'
 
 
-def _sides(image: LabelledImage) -> list[float]:
-    """Shorter side of every object."""
-    return [min(x2 - x1, y2 - y1) for _, (x1, y1, x2, y2), crowd in image.boxes if not crowd]
+def _sides(image: LabelledImage, largest: bool = False) -> list[float]:
+    """Shorter side of every object, or of the largest one of each class, which is enough for the
+    label of the image, and which OICR teaches."""
+    sides = [
+        (name, min(x2 - x1, y2 - y1)) for name, (x1, y1, x2, y2), crowd in image.boxes if not crowd
+    ]
+    if largest:
+        return list(dict(sorted(sides)).values())  # of equal names the last one stays
+    return [side for _, side in sides]
 
 
 def _epochs(base: Base, images: int) -> int:
